@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shared fixtures. Real data is used where it lies beside the clone and skipped, with a reason, elsewhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DATA = Path(
+    os.environ.get("POLYVEIL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+)
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[str], Path]:
+    """data(pack) -> folder of a data pack; skips the test where the pack is absent."""
+
+    def pack(name: str) -> Path:
+        if not (DATA / name).is_dir():
+            pytest.skip(f"data pack {name} is not beside this clone (set POLYVEIL_DATA)")
+        return DATA / name
+
+    return pack
+
+
+@pytest.fixture(autouse=True)
+def no_socket_outside_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test may reach for the network: principle 6."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        inside = self.family == socket.AF_UNIX or address[0] in {"127.0.0.1", "::1", "localhost"}
+        if not inside:
+            pytest.fail(f"a socket was opened to {address[0]}; polyveil works offline")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
