@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The identity graph across all records: persons that share a key are one person.
+
+Only keys and votes are held, a few hundred bytes a person, never pictures or texts. Pictures whose
+64-bit perceptual hashes differ in at most `NEAR` bits count as the same picture.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from polyveil.records.finding import Findings, Kind
+from polyveil.records.identity import RecordIdentities
+
+NEAR = 3
+"""Bits. Four 16-bit bands then share at least one band, which makes the search exact."""
+
+_STRENGTH = ("person", "name", "email", "phone", "id", "handle", "face", "picture", "record")
+
+
+@dataclass(slots=True)
+class Person:
+    """One human across all records.
+
+    Attributes:
+      id: the strongest of the keys; what the persona is derived from. Secret.
+      keys: all of them. Secret.
+      surfaces: canonical name -> (surface as it came, how often). Secret.
+      votes: facet -> value -> weight, from faces and words.
+      records: in how many records.
+    """
+
+    id: str
+    keys: set[str] = field(default_factory=set, repr=False)
+    surfaces: dict[str, Counter[str]] = field(default_factory=dict, repr=False)
+    votes: dict[str, Counter[str]] = field(default_factory=dict)
+    records: int = 0
+
+    def facet(self, name: str) -> str | None:
+        """The value most voted for; None where nobody voted."""
+        votes = self.votes.get(name)
+        return min(votes, key=lambda value: (-votes[value], value)) if votes else None
+
+
+class IdentityGraph:
+    """Union-find over keys; persons come out in an order that does not depend on input order."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+        self._locals: list[tuple[str, dict[str, str], tuple[tuple[str, str], ...]]] = []
+        self._bands: dict[tuple[int, int], list[int]] = defaultdict(list)
+        self._hashes: set[int] = set()
+
+    def add(self, findings: Findings, identities: RecordIdentities) -> None:
+        """Takes in one record's persons."""
+        if findings.picture_hash is not None:
+            self._near(findings.picture_hash, len(findings.faces))
+        for person in identities.persons:
+            first, *others = person.keys
+            for key in others:
+                self._join(first, key)
+            self._find(first)
+            names = tuple(
+                (findings.mentions[index].canonical, findings.mentions[index].surface)
+                for index in person.mentions
+                if findings.mentions[index].kind is Kind.NAME
+            )
+            self._locals.append((first, dict(person.facets), names))
+
+    def person_id(self, keys: Iterable[str]) -> str:
+        """The id of the person that these keys belong to, before `persons` a root key."""
+        return self._find(next(iter(keys)))
+
+    def persons(self) -> Iterator[tuple[str, Person]]:
+        """(root key as person_id gives it, person), ordered by person id."""
+        found: dict[str, Person] = {}
+        for key in self._parent:
+            root = self._find(key)
+            found.setdefault(root, Person(id=root)).keys.add(key)
+        for first, facets, names in self._locals:
+            person = found[self._find(first)]
+            person.records += 1
+            for facet, value in facets.items():
+                person.votes.setdefault(facet, Counter())[value] += 1
+            for canonical, surface in names:
+                person.surfaces.setdefault(canonical, Counter())[surface] += 1
+        for person in found.values():
+            person.id = min(person.keys, key=_strength)
+        yield from sorted(found.items(), key=lambda item: item[1].id)
+
+    def _near(self, picture: int, faces: int) -> None:
+        if picture in self._hashes:
+            return
+        self._hashes.add(picture)
+        bands = [(band, picture >> 16 * band & 0xFFFF) for band in range(4)]
+        for other in {seen for band in bands for seen in self._bands[band]}:
+            if (other ^ picture).bit_count() <= NEAR:
+                for face in range(faces):
+                    self._join(picture_key(other, face), picture_key(picture, face))
+        for band in bands:
+            self._bands[band].append(picture)
+
+    def _find(self, key: str) -> str:
+        root = self._parent.setdefault(key, key)
+        while root != self._parent[root]:
+            root = self._parent[root]
+        while self._parent[key] != root:
+            self._parent[key], key = root, self._parent[key]
+        return root
+
+    def _join(self, one: str, other: str) -> None:
+        first, second = sorted((self._find(one), self._find(other)))
+        self._parent[second] = first
+
+
+def picture_key(picture_hash: int, face: int) -> str:
+    """The key of an unnamed face: the picture it is in and its place there."""
+    return f"picture:{picture_hash:016x}:{face}"
+
+
+def _strength(key: str) -> tuple[int, str]:
+    kind = key.split(":", 1)[0]
+    return (_STRENGTH.index(kind) if kind in _STRENGTH else len(_STRENGTH), key)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Persons that share a key are one person, whatever the order of the records."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyveil.records.finding import Findings
+from polyveil.records.graph import NEAR, IdentityGraph, picture_key
+from polyveil.records.identity import LocalPerson, RecordIdentities
+
+keys = st.lists(st.integers(0, 12).map("name:n{}".format), min_size=1, max_size=3)
+
+
+def graph_of(records: list[list[list[str]]]) -> IdentityGraph:
+    graph = IdentityGraph()
+    for number, people in enumerate(records):
+        locals_ = tuple(LocalPerson((), (), tuple(person)) for person in people)
+        graph.add(Findings(str(number)), RecordIdentities(str(number), locals_))
+    return graph
+
+
+@given(st.lists(st.lists(keys, max_size=3), max_size=6), st.randoms())
+def test_agrees_with_a_naive_closure_in_any_order(records, random) -> None:  # type: ignore[no-untyped-def]
+    groups: list[set[str]] = []
+    for person in (person for people in records for person in people):
+        touching = [group for group in groups if group & set(person)]
+        groups = [group for group in groups if group not in touching]
+        groups.append(set(person).union(*touching))
+    shuffled = random.sample(records, len(records))
+    for order in (records, shuffled):
+        found = [person.keys for _, person in graph_of(order).persons()]
+        assert sorted(map(sorted, found)) == sorted(map(sorted, groups))
+    assert [p.id for _, p in graph_of(records).persons()] == [
+        p.id for _, p in graph_of(shuffled).persons()
+    ]
+
+
+def test_the_users_own_label_is_the_strongest_key() -> None:
+    graph = graph_of([[["name:ann lee", "person:17"]], [["name:ann lee"]]])
+    ((_, person),) = graph.persons()
+    assert person.id == "person:17" and person.records == 2
+
+
+@given(st.integers(0, 2**64 - 1), st.sets(st.integers(0, 63), max_size=8))
+def test_near_duplicate_pictures_share_their_faces(picture: int, flips: set[int]) -> None:
+    other = picture
+    for bit in flips:
+        other ^= 1 << bit
+    graph = IdentityGraph()
+    for name, value in (("a", picture), ("b", other)):
+        person = LocalPerson((0,), (), (picture_key(value, 0),))
+        findings = Findings(name, (None,), (), value)  # type: ignore[arg-type]
+        graph.add(findings, RecordIdentities(name, (person,)))
+    assert len(list(graph.persons())) == (1 if len(flips) <= NEAR else 2)
