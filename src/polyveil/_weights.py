@@ -39,13 +39,18 @@ def checked(name: str) -> Path:
     entry, path = manifest().get(name), FOLDER / name
     if entry is None or not path.is_file():
         raise WeightsError(f"weights/{name}: not among the shipped files. Reinstall polyveil.")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256(path)
     if found != entry["sha256"]:
         raise WeightsError(
             f"weights/{name}: SHA-256 starts {found[:12]}, expected {entry['sha256'][:12]}. "
             "The file was changed after release; reinstall polyveil."
         )
     return path
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def session(source: str | Path | bytes, *, threads: int = 1) -> onnxruntime.InferenceSession:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/commands.md from the command line itself; --check compares instead (CI does)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+from click import Command, Context, Group, Option
+
+from polyveil.apps.cli.main import app
+
+TARGET = Path(__file__).with_name("commands.md")
+
+
+def main() -> int:
+    """0 when the page is up to date or was written; 1 when --check finds it stale."""
+    page = "\n".join(lines()) + "\n"
+    if "--check" not in sys.argv:
+        TARGET.write_text(page, encoding="utf-8")
+        return 0
+    if TARGET.read_text(encoding="utf-8") == page:
+        return 0
+    print("docs/commands.md is stale: run `.venv/bin/python docs/generate_commands.py`.")
+    return 1
+
+
+def lines() -> list[str]:
+    """The page, line by line."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, Group)
+    page = ["# Commands", "", "Generated from the program; do not edit.", "", group.epilog or "", ""]
+    context = Context(group, info_name="polyveil")
+    for name, command in group.commands.items():
+        page += [f"## polyveil {name}", "", *paragraphs(command), *options(command, context)]
+    return page[:-1]
+
+
+def paragraphs(command: Command) -> list[str]:
+    """The help text, a paragraph a line."""
+    blocks = (command.help or "").strip().split("\n\n")
+    return [line for block in blocks for line in (" ".join(block.split()), "")]
+
+
+def options(command: Command, context: Context) -> list[str]:
+    """A table of arguments and options."""
+    rows = ["| argument or option | default | meaning |", "|---|---|---|"]
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+        if not isinstance(parameter, Option):
+            names = f"`{(parameter.name or '').upper()}`"
+        shown = getattr(parameter, "show_default", True) and parameter.default not in (None, False)
+        default = f"`{getattr(parameter.default, 'value', parameter.default)}`" if shown else ""
+        text = getattr(parameter, "help", None) or (record[1] if record else "")
+        rows.append(f"| {names} | {default} | {text} |")
+    return [*rows, ""]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
