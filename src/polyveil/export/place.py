@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The output folder: whether it may be written to, and how a file appears in it all at once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from polyveil.errors import UsageError
+
+PRIVATE = ".polyveil"
+"""Folder of the journal and of unfinished files: mode 0700, no part of the release."""
+
+JOURNAL = "journal.sqlite"
+
+
+def prepare(out: Path, source: Path | None = None) -> Path:
+    """Make the output folder and its private folder; returns the private one.
+
+    Raises:
+      UsageError: the output lies in the input, is the input, or holds files that are not ours.
+    """
+    if source is not None:
+        check_apart(out, source)
+    private = out / PRIVATE
+    if out.exists() and not out.is_dir():
+        raise UsageError("output: a file of that name exists; expected a new or empty folder.")
+    if private.is_symlink():
+        raise UsageError(f"output: {PRIVATE} is a link. Choose a new or empty folder.")
+    foreign = out.is_dir() and any(entry.name != PRIVATE for entry in out.iterdir())
+    if foreign and not (private / JOURNAL).is_file():
+        raise UsageError(
+            "output: the folder holds files and no polyveil journal. Nothing was written. "
+            "Choose a new or empty folder."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in (private, private / "tmp", private / "pictures"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    private.chmod(0o700)
+    return private
+
+
+def check_apart(out: Path, source: Path) -> None:
+    """Raises UsageError if the output is the input or lies in it."""
+    real, origin = out.resolve(), source.resolve()
+    if real == origin or real.is_relative_to(origin):
+        raise UsageError(
+            "output: it is the input folder or lies inside it. Nothing was written. "
+            "Choose a folder elsewhere."
+        )
+
+
+@contextmanager
+def appearing(out: Path, name: str) -> Iterator[BinaryIO]:
+    """A file to write that appears under out/name, whole and on the disk, when the block ends well.
+
+    Until then it lies in the private folder; a kill at any moment leaves nothing under the name.
+    """
+    final = out / name
+    draft = out / PRIVATE / "tmp" / f"{secrets.token_hex(12)}.part"
+    try:
+        with draft.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        final.parent.mkdir(parents=True, exist_ok=True)
+        draft.replace(final)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(final.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk, where the system can do that for folders."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders; its rename is durable enough
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

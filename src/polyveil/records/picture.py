@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decoding a picture that may be hostile into upright 8-bit pixels, and nothing but pixels.
+
+A decoder is the widest door of the house: it parses bytes that strangers wrote. So the format is
+decided by the first bytes against an allow-list and Pillow is held to that one format, size is
+read from the header and checked before a single pixel is decoded, and whatever a decoder throws
+becomes one UnreadableRecord that quotes neither names nor bytes.
+
+| What came                   | What is returned                                             |
+|-----------------------------|--------------------------------------------------------------|
+| EXIF orientation 1 to 8     | the upright picture                                          |
+| broken or foreign EXIF      | the picture as stored                                        |
+| transparency of any sort    | flattened on white; colours hidden under it do not survive   |
+| CMYK, YCbCr, palette        | RGB; through the embedded ICC profile where it can be read   |
+| 16-bit, 1-bit, grey palette | 8-bit grey                                                   |
+| several frames or pages     | refused by name; of a JPEG with a second picture, the first  |
+| float pixels, LAB           | refused by name                                              |
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from polyveil import _validate
+from polyveil.errors import UnreadableRecord
+
+SUFFIXES = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "TIFF": ".tif",
+    "BMP": ".bmp",
+    "AVIF": ".avif",
+}
+"""Formats that are read, by Pillow's name -> the suffix that export gives them."""
+
+_OPENERS = {name: (name,) for name in SUFFIXES} | {"JPEG": ("JPEG", "MPO")}
+_AVIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
+_TURNS = {
+    2: (Image.Transpose.FLIP_LEFT_RIGHT,),
+    3: (Image.Transpose.ROTATE_180,),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM,),
+    5: (Image.Transpose.TRANSPOSE,),
+    6: (Image.Transpose.ROTATE_270,),
+    7: (Image.Transpose.TRANSVERSE,),
+    8: (Image.Transpose.ROTATE_90,),
+}
+_ORIENTATION = 0x0112
+_ICC_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may cost. Public.
+
+    Attributes:
+      max_bytes: size of the encoded picture, bytes.
+      max_pixels: width x height as the header states it; memory is at most about 12 bytes a pixel.
+      max_side: the longer side, pixels.
+      max_scans: mean number of times that a progressive JPEG may pass over max_pixels.
+    """
+
+    max_bytes: int = 64 << 20
+    max_pixels: int = 40_000_000
+    max_side: int = 30_000
+    max_scans: int = 20
+
+    def __post_init__(self) -> None:
+        _validate.at_least(
+            1,
+            max_bytes=self.max_bytes,
+            max_pixels=self.max_pixels,
+            max_side=self.max_side,
+            max_scans=self.max_scans,
+        )
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, upright, without metadata.
+
+    Attributes:
+      pixels: uint8 (height, width, 3) RGB or (height, width) grey, sRGB. Secret.
+      format: Pillow's name of the format it came in, e.g. "JPEG".
+    """
+
+    pixels: NDArray[np.uint8] = field(repr=False)
+    format: str
+
+
+def sniff(head: bytes) -> str | None:
+    """The allowed format that these first bytes (16 are enough) announce; None for any other."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
+        return "TIFF"
+    if head.startswith(b"BM"):
+        return "BMP"
+    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
+        return "AVIF"
+    return None
+
+
+def format_of(source: Path | bytes) -> str | None:
+    """The allowed format of an encoded picture, from its first bytes only."""
+    return sniff(source[:16] if isinstance(source, bytes) else read_file(source, head=16))
+
+
+def decode(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
+    """Upright pixels of an encoded picture.
+
+    Args:
+      source: a file, or its bytes.
+      limits: checked against the file's size and the header before anything is decoded.
+
+    Raises:
+      UnreadableRecord: not an allowed format, beyond a limit, truncated, several frames, or the
+        decoder failed in whatever way. The message holds no name and no content.
+    """
+    data = source if isinstance(source, bytes) else read_file(source, limit=limits.max_bytes)
+    if not data:
+        raise UnreadableRecord("picture: 0 bytes; expected an encoded picture.")
+    if len(data) > limits.max_bytes:
+        raise _too_large(len(data), limits.max_bytes)
+    name = sniff(data[:16])
+    if name is None:
+        allowed = ", ".join(SUFFIXES)
+        raise UnreadableRecord(
+            f"picture: its first bytes announce no allowed format; expected one of {allowed}."
+        )
+    trouble = "unknown"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote the file; what matters raises
+            return Picture(_pixels(data, name, limits), name)
+    except UnreadableRecord:
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders raise anything, from struct.error on
+        trouble = type(error).__name__
+    # Raised outside the handler: no traceback carries the decoder's own message along.
+    raise UnreadableRecord(
+        f"picture: the {name} decoder stopped with {trouble}; expected a whole, undamaged picture."
+    )
+
+
+def read_file(path: Path, *, limit: int | None = None, head: int | None = None) -> bytes:
+    """Bytes of a regular file, never following a final symlink that a race may have put there.
+
+    Raises:
+      UnreadableRecord: missing, not a regular file (pipe, device, folder), or larger than limit.
+    """
+    trouble, size = "", 0
+    try:
+        # Non-blocking: opening a named pipe would otherwise wait for its writer for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _O_BINARY)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            size = status.st_size
+            if not stat.S_ISREG(status.st_mode):
+                trouble = "not a regular file"
+            elif limit is None or size <= limit:
+                return file.read(-1 if head is None else head)
+    except (OSError, ValueError) as error:
+        trouble = type(error).__name__
+    if trouble:
+        raise UnreadableRecord(f"picture: {trouble}; expected a readable, regular file.")
+    raise _too_large(size, limit or 0)
+
+
+_O_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _too_large(size: int, limit: int) -> UnreadableRecord:
+    return UnreadableRecord(f"picture: {size} bytes; expected at most {limit}. Raise max_bytes.")
+
+
+def _pixels(data: bytes, name: str, limits: Limits) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data), formats=_OPENERS[name]) as image:
+        _check_header(image, data, name, limits)
+        image.load()
+        icc = image.info.get("icc_profile")
+        # After loading: a TIFF has then turned itself, a PNG has read its trailing EXIF chunk.
+        turns = _TURNS.get(_orientation(image), ())
+        flat = _eight_bit(_flatten(image), icc)
+    for turn in turns:
+        flat = flat.transpose(turn)
+    return np.array(flat, dtype=np.uint8)
+
+
+def _check_header(image: Image.Image, data: bytes, name: str, limits: Limits) -> None:
+    width, height = image.size
+    if min(width, height) < 1:
+        raise UnreadableRecord(f"picture: {width} x {height} pixels; expected at least 1 x 1.")
+    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
+        raise UnreadableRecord(
+            f"picture: {width} x {height} pixels; expected at most {limits.max_pixels} pixels and "
+            f"{limits.max_side} a side. Raise max_pixels if this is no decompression bomb."
+        )
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        raise UnreadableRecord(
+            f"picture: an animated or multi-page {name}; expected one frame. "
+            "Split it into single pictures first."
+        )
+    if image.mode in {"F", "LAB"}:
+        raise UnreadableRecord(
+            f"picture: pixels of mode {image.mode}; expected 8 or 16 bits a channel, "
+            "grey, RGB, palette or CMYK."
+        )
+    if name == "JPEG" and data.count(b"\xff\xda") * width * height > (
+        limits.max_scans * limits.max_pixels
+    ):
+        raise UnreadableRecord("picture: a JPEG with an absurd number of scans; expected few.")
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - EXIF is a second hostile parser; without it, as stored
+        return 1
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """The picture on white where it is transparent: what lies hidden under alpha is not released."""
+    if not image.has_transparency_data:
+        return image
+    grey = image.mode in {"L", "LA", "La", "1"}
+    layer = image.convert("RGBA")
+    flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return flat.convert("L" if grey else "RGB")
+
+
+def _eight_bit(image: Image.Image, icc: bytes | None) -> Image.Image:
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        wide = values.size and int(values.max()) > 255  # a 16-bit file, whatever Pillow calls it
+        narrow = np.clip(values // 257 if wide else values, 0, 255)
+        return Image.fromarray(narrow.astype(np.uint8))
+    if image.mode in {"L", "1"}:
+        return image.convert("L")
+    if image.mode in {"RGB", "CMYK"} and icc:
+        image = _to_srgb(image, icc)
+    if image.mode == "P" and _is_grey(image):
+        return image.convert("L")
+    return image.convert("RGB")
+
+
+def _is_grey(image: Image.Image) -> bool:
+    table = np.asarray(image.getpalette("RGB") or [0, 0, 1], dtype=np.uint8).reshape(-1, 3)
+    return bool((table == table[:, :1]).all())
+
+
+def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """The picture in sRGB; as it is where the profile is sRGB already, too long, or broken."""
+    if b"sRGB" in icc or "sRGB".encode("utf-16-be") in icc or len(icc) > _ICC_BYTES:
+        return image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        turned = ImageCms.profileToProfile(
+            image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except Exception:  # noqa: BLE001 - a third hostile parser; colours may be off, nothing leaks
+        return image
+    return turned or image
