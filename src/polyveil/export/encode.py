@@ -32,7 +32,7 @@ _LONGEST = {"WEBP": 16_383, "JPEG": 65_500, "GIF": 65_500, "AVIF": 16_384}
 
 
 def written_as(pixels: NDArray[np.uint8], form: str) -> str:
-    """The format that `encode` writes: the wished one, or PNG where that cannot hold the picture."""
+    """The format that `encode` writes: the wished one, or PNG where that cannot hold them."""
     if form not in _OPTIONS:
         raise UsageError(f"export: format {form}; expected one of {', '.join(_OPTIONS)}.")
     if form == "AVIF" and not features.check("avif"):
@@ -62,10 +62,8 @@ def encode(pixels: NDArray[np.uint8], form: str) -> bytes:
         and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))
     )
     if not is_picture:
-        raise TypeError(
-            f"export: expected uint8 pixels (height, width[, 3]), got {getattr(pixels, 'dtype', None)} "
-            f"{getattr(pixels, 'shape', None)}."
-        )
+        kind, shape = getattr(pixels, "dtype", type(pixels)), getattr(pixels, "shape", ())
+        raise TypeError(f"export: expected uint8 pixels (height, width[, 3]), got {kind} {shape}.")
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, form, **_OPTIONS[form])
     return buffer.getvalue()

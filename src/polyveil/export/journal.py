@@ -104,7 +104,7 @@ class Journal:
     def all_findings(self) -> Iterator[tuple[int, bytes]]:
         """(index, bytes) of every record whose findings are known, in order, streamed."""
         for index, body in self._pages("findings"):
-            yield index, bytes(body)
+            yield index, body if isinstance(body, bytes) else body.encode()
 
     def settle(self, index: int, outcome: OutcomeRow) -> None:
         """Remember what became of a record. Its picture must already lie under its final name."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parquet out for Parquet in: the same columns in the same order, a bounded number of rows at a time.
+"""Parquet out for Parquet in: the same columns in the same order, a few rows at a time.
 
 A column keeps its type where its values still fit it. Columns that were read as strings (dates,
 decimals) and the label of the person become strings, since what stands there now is a stand-in's.

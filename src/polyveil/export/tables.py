@@ -47,7 +47,7 @@ def write(out: Path, journal: Journal, layout: Layout) -> None:
 
 
 def _spans(journal: Journal, layout: Layout) -> dict[str, _Spans]:
-    """Table id -> the spans [first, last] of indices whose rows go there; few, as tables come whole."""
+    """Table id -> the spans [first, last] of indices whose rows go there; tables come whole."""
     spans: dict[str, _Spans] = {}
     last_table = ""
     for index, outcome in journal.outcomes():

@@ -68,7 +68,7 @@ def parse(line: bytes | None) -> dict[str, Any]:
         trouble = "bytes that are not UTF-8"
     except json.JSONDecodeError as error:
         trouble = f"broken JSON at column {error.colno}"
-    except _Ambiguous as error:
+    except _AmbiguousError as error:
         trouble = str(error)
     except RecursionError:
         trouble = f"more than {MAX_DEPTH} levels"
@@ -80,7 +80,7 @@ def parse(line: bytes | None) -> dict[str, Any]:
 def plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     """Whether a value is JSON that can be written again: UTF-8 strings, not too deep."""
     if isinstance(value, str):
-        return not any("\ud800" <= character <= "\udfff" for character in value)
+        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
     if isinstance(value, dict):
         return depth > 0 and all(plain(k) and plain(v, depth - 1) for k, v in value.items())
     if isinstance(value, list):
@@ -88,23 +88,23 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> bool:
     return True
 
 
-class _Ambiguous(ValueError):
+class _AmbiguousError(ValueError):
     """Valid for some readers of JSON, another thing for others."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) != len(pairs):
-        raise _Ambiguous("a key that comes twice")
+        raise _AmbiguousError("a key that comes twice")
     return row
 
 
 def _no_constant(_: str) -> float:
-    raise _Ambiguous("NaN or Infinity")
+    raise _AmbiguousError("NaN or Infinity")
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise _Ambiguous("a number that no float holds")
+        raise _AmbiguousError("a number that no float holds")
     return value

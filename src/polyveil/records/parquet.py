@@ -109,9 +109,7 @@ class ParquetSource:
             person = take_person(row)
             rest = {key: self._json(value) for key, value in row.items()}
             if not jsonl.plain(rest):
-                raise UnreadableRecord(
-                    "row: broken strings or too many levels; expected plain values."
-                )
+                raise UnreadableRecord("row: broken strings or too deep; expected plain values.")
         except UnreadableRecord as error:
             return Refused(record_id, "UnreadableRecord", str(error))
         return Record(record_id, rest, image, name, person)

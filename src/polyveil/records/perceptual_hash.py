@@ -22,9 +22,10 @@ NEAR = 8
 
 
 def _cosines() -> NDArray[np.float32]:
-    """(8, 32): the cosine basis of frequencies 1 to 8; frequency 0, the brightness, says nothing."""
+    """(8, 32): cosines of frequencies 1 to 8; frequency 0, the brightness, says nothing."""
     at = (2 * np.arange(_SIDE) + 1) * np.pi / (2 * _SIDE)
-    return np.cos(np.outer(np.arange(1, _LOW + 1), at)).astype(np.float32)
+    basis: NDArray[np.float32] = np.cos(np.outer(np.arange(1, _LOW + 1), at)).astype(np.float32)
+    return basis
 
 
 _BASIS = _cosines()

@@ -163,7 +163,7 @@ def decode(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
 
 
 def read_file(path: Path, *, limit: int | None = None, head: int | None = None) -> bytes:
-    """Bytes of a regular file, never following a final symlink that a race may have put there.
+    """Bytes of a regular file; never waits for one that is a pipe.
 
     Raises:
       UnreadableRecord: missing, not a regular file (pipe, device, folder), or larger than limit.
@@ -239,7 +239,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """The picture on white where it is transparent: what lies hidden under alpha is not released."""
+    """The picture on white where it is transparent: what hides under alpha is not released."""
     if not image.has_transparency_data:
         return image
     grey = image.mode in {"L", "LA", "La", "1"}

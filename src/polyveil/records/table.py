@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table: the file of a data set that holds rows, and where it stands, so that export can put its twin there."""
+"""A table: the file of a data set that holds rows, and where its twin will stand."""
 
 from __future__ import annotations
 
