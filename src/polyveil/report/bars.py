@@ -112,5 +112,6 @@ def _ceiling(greatest: float, unit: str) -> float:
 
 
 def _round_up(value: float) -> float:
+    value = max(value, 1e-12)
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))

@@ -35,14 +35,20 @@ def number(value: float, unit: str = "", *, digits: int | None = None) -> str:
     if unit == "share":
         percent = 100.0 * value
         places = 0 if percent in (0.0, 100.0) else 1
-        return f"{percent:.{places if digits is None else digits}f} %"
+        return f"{percent:.{places if digits is None else digits}f}\u00a0%"
     if digits is not None:
         text = f"{value:,.{digits}f}"
     elif float(value).is_integer() and abs(value) < 1e15:
         text = f"{value:,.0f}"
     else:
-        text = f"{value:,.{max(0, min(6, 2 - math.floor(math.log10(abs(value)))))}f}"
-    return f"{text} {unit}" if unit else text
+        text = f"{value:,.{_places(abs(value))}f}"
+    return f"{text}\u00a0{unit}" if unit else text
+
+
+def _places(size: float) -> int:
+    if size >= 1:
+        return 2 if size < 100 else 1 if size < 1000 else 0
+    return min(6, 2 - math.floor(math.log10(size)))
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -61,7 +67,7 @@ def spread(measure: Measure) -> str:
         return "no interval: not sampled"
     value = measure.value
     low, high = number(value.low, measure.unit), number(value.high, measure.unit)
-    return f"{low} to {high} ({value.method}, n = {value.n:,})"
+    return f"{low} to {high} ({value.method}, n\u00a0=\u00a0{value.n:,})"
 
 
 def duration(job: Job) -> str:
@@ -157,7 +163,7 @@ def desensitize_summary(report: DesensitizeReport) -> str:
     lines += [f"Warning: {text}" for text in report.warnings]
     untested = sum(1 for row in report.threats if row.verdict == "not tested")
     lines.append(f"Not tested: {plural(untested, 'attack')} of {len(report.threats)}; see report.")
-    return "\n".join(lines)
+    return _plain(lines)
 
 
 def scan_summary(report: ScanReport) -> str:
@@ -169,7 +175,12 @@ def scan_summary(report: ScanReport) -> str:
     lines += [f"Unreadable: {one.kind} {one.count:,}." for one in report.refusals]
     lines += [f"Warning: {text}" for text in report.warnings]
     lines.append("Nothing was changed.")
-    return "\n".join(lines)
+    return _plain(lines)
+
+
+def _plain(lines: list[str]) -> str:
+    """One line each; spaces that a page must not break at are plain ones in a terminal."""
+    return "\n".join(lines).replace("\u00a0", " ")
 
 
 def _by_size(counts: Counts) -> list[tuple[str, Count]]:
