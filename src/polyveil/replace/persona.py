@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from polyveil.replace.names import UNSPACED
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Persona:
       date_shift_days: added to every date that is about this person.
       facets: what the stand-in should look like (glasses, beard ...), as far as it is wished for.
       token: hex of the HMAC, 32 characters; made of the key, so it says nothing without it.
+      script: the script its names are written in, a name of `names.BANKS`.
     """
 
     given: tuple[str, ...]
@@ -30,3 +33,32 @@ class Persona:
     date_shift_days: int
     token: str
     facets: Mapping[str, str] = field(default_factory=dict)
+    script: str = "latin"
+
+    @property
+    def full_name(self) -> str:
+        """The name that the registry keeps unique, in the order and spacing of its script."""
+        return written(self.given, self.family, self.script)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, for a vault."""
+        return asdict(self) | {"facets": dict(self.facets)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Persona:
+        """The persona that `to_json` wrote."""
+        return cls(
+            **{
+                **values,
+                "given": tuple(values["given"]),
+                "family": tuple(values["family"]),
+                "facets": dict(values["facets"]),
+            }
+        )
+
+
+def written(given: tuple[str, ...], family: tuple[str, ...], script: str) -> str:
+    """A full name in the order and spacing of its script."""
+    if script in UNSPACED:
+        return "".join((*family, *given))
+    return " ".join((*given, *family))
