@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from polyveil import _optional
-from polyveil.errors import UnreadableRecord
+from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.records import jsonl
 from polyveil.records.record import Record, Refused
 from polyveil.records.table import Table, take_person
@@ -54,8 +54,8 @@ class ParquetSource:
                 ]
                 schema = file.schema_arrow.remove_metadata()
         except (OSError, pa.ArrowException) as error:
-            raise UnreadableRecord(
-                f"{TABLE_ID}: {type(error).__name__} while opening; expected a whole Parquet file."
+            raise UsageError(
+                f"input: {type(error).__name__} while opening; expected a whole Parquet file."
             ) from None
         self._errors = (OSError, pa.ArrowException, ValueError, OverflowError)
         self._picture = _picture_column(pa, schema)
