@@ -19,8 +19,17 @@ def test_a_tested_row_takes_its_place_and_a_new_one_comes_last() -> None:
     new = ThreatRow("voice", "Listener", "the output", "a call", "inconclusive", "2 of 9.")
     rows = threat_table([new, tested])
     assert len(rows) == len(DESENSITIZE_THREATS) + 1
-    assert rows[[row.id for row in DESENSITIZE_THREATS].index("vault")] is tested
+    assert rows[[row.id for row in DESENSITIZE_THREATS].index("vault")] == tested
     assert rows[-1] is new
+
+
+def test_all_three_risks_are_there_and_a_tested_row_inherits_its_own() -> None:
+    risks = {row.risk for row in DESENSITIZE_THREATS}
+    assert {"singling out", "linkability", "inference"} <= risks
+    tested = ThreatRow(
+        "recogniser", "Recipient", "the output", "a photo", "inconclusive", "1 of 9."
+    )
+    assert threat_table([tested])[1].risk == "linkability"
 
 
 def test_verdicts() -> None:

@@ -180,6 +180,7 @@ class ThreatRow:
       knowledge: what he brings along.
       verdict: never a promise: "none detected" says that this attack, so strong, found nothing.
       sentence: one plain sentence for a reader who is no engineer.
+      risk: "singling out", "linkability" or "inference"; empty where none of the three.
     """
 
     id: str
@@ -188,6 +189,7 @@ class ThreatRow:
     knowledge: str
     verdict: Verdict
     sentence: str
+    risk: str = ""
 
     def __post_init__(self) -> None:
         claim = _CLAIM.search(self.sentence)

@@ -64,7 +64,7 @@ def kind_words(kind: str) -> str:
 def spread(measure: Measure) -> str:
     """The interval in words, or why there is none."""
     if not isinstance(measure.value, Interval):
-        return "no interval: not sampled"
+        return "no interval was computed"
     value = measure.value
     low, high = number(value.low, measure.unit), number(value.high, measure.unit)
     return f"{low} to {high} ({value.method}, n\u00a0=\u00a0{value.n:,})"

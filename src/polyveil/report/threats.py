@@ -10,6 +10,7 @@ Source: attacker and vector names follow NIST AI 100-2e2025 and the three risks 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from polyveil.report.facts import ThreatRow, Verdict
 from polyveil.verify.interval import Interval
@@ -19,32 +20,42 @@ _UNTESTED = "This attack was not run on this output."
 DESENSITIZE_THREATS: tuple[ThreatRow, ...] = (
     ThreatRow(
         "detector", "Anyone who searches the output again", "the output",
-        "the same detectors as polyveil", "not tested", _UNTESTED,
+        "the same detectors as polyveil", "not tested", _UNTESTED, "singling out",
     ),
     ThreatRow(
         "recogniser", "Recipient with a face recogniser", "the output",
-        "one original picture of every person; a recogniser off the shelf", "not tested", _UNTESTED,
+        "one original picture of every person; a recogniser off the shelf",
+        "not tested", _UNTESTED, "linkability",
     ),
     ThreatRow(
         "trained-recogniser", "Recipient who trains on polyveil's own outputs", "the output",
-        "pairs of originals and outputs of other people; our code", "not tested", _UNTESTED,
+        "pairs of originals and outputs of other people; our code",
+        "not tested", _UNTESTED, "linkability",
     ),
     ThreatRow(
         "dictionary", "Recipient who guesses names", "stand-in names and tokens",
-        "a complete list of the people; our code, not the key", "not tested", _UNTESTED,
+        "a complete list of the people; our code, not the key",
+        "not tested", _UNTESTED, "linkability",
     ),
     ThreatRow(
         "caption-to-face", "Recipient who links text and picture", "both sides of one record",
-        "what the person looks like, or who was there", "not tested", _UNTESTED,
+        "what the person looks like, or who was there",
+        "not tested", _UNTESTED, "linkability",
     ),
     ThreatRow(
         "context", "Acquaintance", "the output",
         "clothes, hair, body, place, occasion, date, other records of the same event",
-        "not tested", _UNTESTED,
+        "not tested", _UNTESTED, "singling out",
+    ),
+    ThreatRow(
+        "attributes", "Recipient who infers attributes", "the output",
+        "that sex, age band, clothes and surroundings are kept unless set otherwise",
+        "not tested", _UNTESTED, "inference",
     ),
     ThreatRow(
         "source-match", "Holder of the original files", "the output",
-        "the originals; matches backgrounds and sentence shapes", "not tested", _UNTESTED,
+        "the originals; matches backgrounds and sentence shapes",
+        "not tested", _UNTESTED, "linkability",
     ),
     ThreatRow(
         "vault", "Thief of the vault or of a backup", "the encrypted identity map",
@@ -55,9 +66,12 @@ DESENSITIZE_THREATS: tuple[ThreatRow, ...] = (
 
 
 def threat_table(tested: Iterable[ThreatRow]) -> tuple[ThreatRow, ...]:
-    """The whole table: a tested row takes the place of the untested one of its id."""
+    """The whole table: a tested row takes place and risk of the untested one of its id."""
     found = {row.id: row for row in tested}
-    rows = [found.pop(row.id, row) for row in DESENSITIZE_THREATS]
+    rows = []
+    for untested in DESENSITIZE_THREATS:
+        row = found.pop(untested.id, untested)
+        rows.append(row if row.risk else replace(row, risk=untested.risk))
     return (*rows, *found.values())
 
 
