@@ -18,6 +18,9 @@ from polyveil.records.finding import Kind, Mention
 from polyveil.records.record import Record, TextPath
 
 GROUP = "polyveil.mention_detectors"
+_CHECKSUMMED = frozenset({Kind.CARD, Kind.IBAN, Kind.NATIONAL_ID})
+_EXACT = frozenset({Kind.EMAIL, Kind.URL, Kind.IP, Kind.MAC, Kind.COORDINATES})
+_SHORTEST_EXPRESSION = 3
 
 
 @runtime_checkable
@@ -45,8 +48,9 @@ def find_mentions(
 ) -> tuple[Mention, ...]:
     """Every mention in every string of the record, sorted by string and position, none overlapping.
 
-    Where two overlap, the one with a checksum stays, else the longer, else the more certain. An
-    identity expression never swallows something more specific inside it.
+    Where two overlap, the one with a checksum stays, else the one with an exact form, else the
+    longer, else the more certain. An identity expression never swallows a name or anything else
+    that is more specific: it shrinks to the longest piece beside it and keeps its facets.
 
     Raises:
       UsageError: naming the detector whose offsets do not fit the text.
@@ -74,17 +78,42 @@ def resolve(mentions: Iterable[Mention]) -> list[Mention]:
     """Mentions of one string without overlap, by position."""
     kept: list[Mention] = []
     for mention in sorted(mentions, key=_rank):
-        if all(mention.end <= other.start or other.end <= mention.start for other in kept):
+        rivals = [m for m in kept if m.start < mention.end and mention.start < m.end]
+        if mention.kind == Kind.EXPRESSION and rivals:
+            pieces = _around(mention, rivals)
+            # "a five-year-old": it is the person that must be linked, so the age gives way.
+            if not pieces and all(rival.kind == Kind.AGE for rival in rivals):
+                kept = [other for other in kept if other not in rivals]
+                pieces = [mention]
+            kept += pieces
+        elif not rivals:
             kept.append(mention)
     return sorted(kept, key=lambda mention: mention.start)
 
 
-def _rank(mention: Mention) -> tuple[bool, bool, int, float, int]:
-    """Smaller is stronger."""
-    return (
-        mention.kind == Kind.EXPRESSION,
-        mention.score < 1.0,
-        mention.start - mention.end,
-        -mention.score,
-        mention.start,
-    )
+def _around(expression: Mention, rivals: Sequence[Mention]) -> list[Mention]:
+    """The longest piece of an expression beside what is kept in it; it keeps saying the same."""
+    pieces: list[tuple[int, int]] = []
+    start = expression.start
+    for rival in sorted(rivals, key=lambda mention: mention.start):
+        pieces.append((start, rival.start))
+        start = rival.end
+    pieces.append((start, expression.end))
+    start, end = max(pieces, key=lambda piece: piece[1] - piece[0])
+    surface = expression.surface[max(0, start - expression.start) : max(0, end - expression.start)]
+    trimmed = surface.strip(" ,.;:\n\t")
+    if sum(character.isalpha() for character in trimmed) < _SHORTEST_EXPRESSION:
+        return []
+    start += surface.index(trimmed)
+    return [replace(expression, start=start, end=start + len(trimmed), surface=trimmed)]
+
+
+def _rank(mention: Mention) -> tuple[int, int, float, int]:
+    """Smaller is stronger: the tier, then the longer one, then the more certain one."""
+    if mention.kind == Kind.EXPRESSION:
+        tier = 3
+    elif mention.kind in _CHECKSUMMED and mention.score >= 1.0:
+        tier = 0
+    else:
+        tier = 1 if mention.kind in _EXACT else 2
+    return tier, mention.start - mention.end, -mention.score, mention.start

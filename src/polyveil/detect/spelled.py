@@ -66,8 +66,9 @@ LEET_CHARACTERS = r"OoQDIil|!LZzEASs$GbTBgq"
 LEET = str.maketrans(LEET_CHARACTERS, "00001111112234555667899")
 _DIGIT = re.compile(r"\d")
 _LEET_RUN = re.compile(
-    rf"(?<![A-Za-z0-9])[\d{LEET_CHARACTERS}](?:[ \t.\-/:,_]?[\d{LEET_CHARACTERS}]){{5,}}(?![A-Za-z0-9])"
+    rf"(?<!\w)[\d{LEET_CHARACTERS}](?:[ \t.\-/:,_]?[\d{LEET_CHARACTERS}]){{5,}}(?!\w)"
 )
+_LEET_GROUP = re.compile(r"[^ \t.\-/:,_]+")
 
 
 def line_breaks(text: str) -> Edits:
@@ -145,9 +146,26 @@ def leet_digits(text: str) -> Edits:
     if not _DIGIT.search(text):
         return
     for run in _LEET_RUN.finditer(text):
-        digits = sum(character.isdecimal() for character in run[0])
-        letters = sum(character in LEET_CHARACTERS for character in run[0])
-        if letters and digits * 2 >= letters:
-            for index, character in enumerate(run[0], run.start()):
+        groups = list(_LEET_GROUP.finditer(run[0]))
+        while groups and _is_word(run[0], groups[0], run.string[run.start() - 1 : run.start()]):
+            groups.pop(0)
+        while groups and _is_word(run[0], groups[-1], ""):
+            groups.pop()
+        written = "".join(group[0] for group in groups)
+        digits = sum(character.isdecimal() for character in written)
+        if len(written) > digits * 5 or len(written) < 6:
+            continue
+        for group in groups:
+            for index, character in enumerate(group[0], run.start() + group.start()):
                 if character in LEET_CHARACTERS:
                     yield index, index + 1, character.translate(LEET)
+
+
+def _is_word(run: str, group: re.Match[str], before: str) -> bool:
+    """ "is 4539": letters alone at the edge of a run are the sentence, unless a card's quarter."""
+    if _DIGIT.search(group[0]) or before == "+":
+        return False
+    next_to_space = run[group.end() : group.end() + 1] in ("", " ") and (
+        group.start() == 0 or run[group.start() - 1] == " "
+    )
+    return next_to_space and (len(group[0]) != 4 or group[0].islower())

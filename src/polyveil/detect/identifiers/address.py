@@ -33,7 +33,7 @@ _EN_SURE = (
     "street|st|road|rd|avenue|ave|boulevard|blvd|drive|dr|lane|ln|court|ct|place|square|sq|terrace|"
     "parkway|pkwy|crescent|close|mews|highway|hwy|circle|cir|way|trail"
 )
-_FLAT = r"(?:(?:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm|#|no)\.?[ ]?#?[\w-]{1,6}|\d{1,2}(?:st|nd|rd|th) floor)"
+_FLAT = r"(?:(?:apt|apartment|suite|ste|unit|flat)\.?[ ]?#?[\w-]{1,6}|\d{1,2}(?:st|nd|rd|th) floor)"
 _ROMANCE = (
     "rue|avenue|av|boulevard|bd|place|chemin|allée|impasse|quai|route|cours|calle|c/|avenida|avda|"
     "paseo|plaza|carrer|camino|via|viale|piazza|corso|largo|vicolo|rua|travessa|praça|estrada|ulica|"
@@ -53,10 +53,12 @@ _STREETS = tuple(
         rf"(?i)(?<![\w.,$€£-])\d{{1,5}}[ ](?:{_WORD}[ ]){{1,3}}(?:{_EN_SURE})\b\.?(?=[ ]?(?:,|\.|$|\n|apt|suite|unit|in\b))",
         # 12 rue de la Paix / Calle Mayor 5 / Via Roma, 10
         rf"(?<![\w.,-]){_NUMBER},?[ ](?:bis[ ]|ter[ ])?(?i:rue|avenue|boulevard|bd|place|chemin|allée|impasse|quai|route|cours)[ ](?:{_WORD}[ ]?){{1,5}}",
-        rf"(?<!\w)(?i:{_ROMANCE})\.?[ ](?:{_WORD}[ ,]{{1,2}}){{1,5}}(?:n[º°o.]{{0,2}}[ ]?)?{_NUMBER}(?!\w)",
+        rf"(?<!\w)(?i:{_ROMANCE})\.?[ ](?:(?:[^\W\d_a-z][\w'’.-]{{0,30}}|de|la|las|los|del|di|da|do|dos|du|des|le|les|l'|della|delle|y|e|et)[ ,]{{1,2}}){{1,5}}(?:n[º°o.]{{0,2}}[ ]?)?{_NUMBER}(?!\w)",
         # Hauptstraße 12 / Kerkstraat 12 bis / Am Markt Platz 3
-        rf"(?i)(?<!\w)(?:{_WORD}[ -]){{0,2}}[^\W\d_][\w-]{{1,30}}(?:{_GERMANIC})[ ]{_NUMBER}(?!\w)",
+        rf"(?<!\w)(?:[^\W\d_a-z][\w-]{{1,30}}[ ]){{0,2}}(?!During|Spring|String)[^\W\d_a-z][\w-]{{1,30}}(?:{_GERMANIC})[ ](?!(?:19|20)\d\d(?!\d)){_NUMBER}(?!\w)",
         rf"(?<!\w)(?:[A-ZÄÖÜ][\w-]{{1,30}}[ ]){{1,3}}(?i:{_GERMANIC}|u|út|tér|körút|tn|mnt|pst|gatve|g)\.?[ ]{_NUMBER}(?!\w)",
+        # 20789 Allika 46: postcode or number, name, number
+        rf"(?<![\w.,$€£-])\d{{3,5}}(?:[ ]\d{{2}})?[ ](?:[^\W\d_a-z][\w'.-]{{1,30}}[ ]){{1,4}}\d{{1,5}}(?=\s|,|\.|$)",
         # Post boxes, military post
         r"(?i)(?<!\w)(?:p\.?[ ]?o\.?[ ]?box|post(?:al)? (?:office )?box|postfach|bo[iî]te postale|b\.?p\.?|apartado(?: de correos)?|casella postale|postbus)[ ]?\d{1,6}(?!\w)",
         r"(?<!\w)(?:PSC|Unit|CMR|USNS|USS|USNV|USCGC)[ ]\w{1,20},?(?:[ ]Box[ ]\d{1,6})?\s{1,2}(?:APO|FPO|DPO)[ ](?:AA|AE|AP)[ ]\d{5}(?:-\d{4})?",
@@ -77,7 +79,11 @@ _POSTCODES = tuple(
 _ANNOUNCED = re.compile(
     r"(?i)(?<!\w)(?:(?:home |billing |mailing |shipping |postal )?address(?: is|:)|lives? (?:at|on)|living at|resid(?:es|ing) at|"
     r"located at|adresse:?|anschrift:?|dirección:?|indirizzo:?|wohnt in der|deliver(?:ed)? to|taxi to|meet (?:me|you|us|him|her|them)? ?at)[ \n]{1,3}"
-    r"(\d{1,5}[ ,][^\n.;?!]{3,60}|[A-Z\u00c0-\u024f][^\n.;?!,]{2,40}[ ]\d{1,4}[A-Za-z]?)(?=[\n.;?!,]|$)"
+    r"(\d{1,5},?[ ](?=[^\W\d_]{3})[^\n.;?!:@]{3,60}|[A-Z\u00c0-\u024f][^\n.;?!,:@]{2,40}[ ]\d{1,4}[A-Za-z]?)(?=[\n.;?!,]|$)"
+)
+_NAMES = r"(?:[^\W\d_a-z][\w'’()-]{0,25}[ ]?){1,4}"
+_TAIL = re.compile(
+    rf"(?:,?\s{{1,3}}{_NAMES}){{0,3}},?\s{{0,4}}(?:{_NAMES}|nan )(?<=\s)\d{{4,6}}(?:-\d{{4}})?(?!\w|[.,-]\d)"
 )
 _GLUE = re.compile(
     r"[ ]?[,.]?[ ]?(?:\n[ ]{0,4})?(?:[A-Z\u00c0-\u024f][\w'’.-]{1,25}(?: [A-Z\u00c0-\u024f][\w'’.-]{1,25}){0,3},?[ \n]{1,2})?"
@@ -108,6 +114,8 @@ def _joined(text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]
     current: tuple[int, int] | None = None
     for start, end in spans:
         end = start + len(text[start:end].rstrip(" ,.\n-"))
+        tail = _TAIL.match(text, end)
+        end = tail.end() if tail else end
         if current and (start <= current[1] or _GLUE.fullmatch(text, current[1], start)):
             current = (current[0], max(current[1], end))
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import phonenumbers
 from stdnum import iban
 
 from polyveil.detect.identifiers._reading import STRUCTURED, mention
@@ -21,14 +22,17 @@ _CANDIDATE = re.compile(
     r"(?<![A-Za-z0-9])[A-Za-z]{2}[\s.\-/_,:*|~+#]{0,3}+[0-9OolIQDSBZ](?:[\s.\-/_,:*|~+#]{0,3}+[A-Za-z0-9|!$]){12,33}+"
 )
 _COMPACT = re.compile(r"[A-Za-z0-9|!$]")
-_SHORTEST, _LONGEST = 15, 34
+_SHORTEST, _LONGEST, _FEWEST_DIGITS = 15, 34, 6
+_COUNTRIES = phonenumbers.SUPPORTED_REGIONS | {"XK"}
 
 
 def find(view: Normalised) -> Iterator[Mention]:
     """Every account number whose checksum holds, also with letters that stand for digits."""
+    if sum(map(str.isdecimal, view.text)) < _FEWEST_DIGITS:
+        return
     position = 0
     while found := _CANDIDATE.search(view.text, position):
-        length = _length(found[0])
+        length = _length(found[0]) if found[0][:2].upper() in _COUNTRIES else None
         if length is None:
             position = found.start() + 1
             continue
@@ -39,6 +43,8 @@ def find(view: Normalised) -> Iterator[Mention]:
 
 def _length(candidate: str) -> tuple[int, str] | None:
     """How many characters of the candidate are an account number, and that number."""
+    if sum(map(str.isdecimal, candidate)) < _FEWEST_DIGITS:
+        return None
     places = [found.start() for found in _COMPACT.finditer(candidate)]
     compact = "".join(candidate[place] for place in places)
     for size in range(min(_LONGEST, len(compact)), _SHORTEST - 1, -1):

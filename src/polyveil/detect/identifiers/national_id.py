@@ -19,6 +19,7 @@ from polyveil.records.finding import Kind, Mention
 
 VIEWS = STRUCTURED
 _D = r"[\dOolIZSBQ|]"
+_ANY_CUE = "id|dni|nie|nif|nino|ni|national insurance|identity|codice fiscale|curp|hetu|passport"
 _SEPARATOR = r"[\s.\-/_,:*|~+#]{0,3}"
 
 
@@ -64,7 +65,7 @@ _DOCUMENTS = (
 
 def find(view: Normalised) -> Iterator[Mention]:
     """Every national identifier, passport and driving licence."""
-    if sum(map(str.isdecimal, view.text)) < 4:
+    if sum(map(str.isdecimal, view.text)) < 2:
         return
     shortest, longest = min(_SCHEMES), max(_SCHEMES)
     for number in numbers(view.text, shortest=shortest, longest=longest):
@@ -103,9 +104,11 @@ def _lettered(
         compact = re.sub(r"[\s./_,:*|~#]", "", found[1]).upper()
         if scheme.name != "fi_hetu":
             compact = re.sub(r"[-+]", "", compact)
-        if scheme.cues and not near(view, found.start(), found.end(), scheme.cues):
+        plain_digits = sum(map(str.isdecimal, compact))
+        announced = near(view, found.start(), found.end(), scheme.cues or _ANY_CUE)
+        if plain_digits < 3 and not (announced and plain_digits):
             continue
-        if sum(map(str.isdecimal, compact)) < 3:
+        if scheme.cues and not announced:
             continue
         for spelling in _spellings(compact, scheme):
             if validator(scheme.module)(spelling):

@@ -69,6 +69,11 @@ def _valid(address: str) -> str | None:
         return None
 
 
+def _uneven(surface: str) -> bool:
+    """Whether more than two kinds of separators stand between the digits."""
+    return len(set(re.findall(r"[\s:.\-]+", surface))) > 2
+
+
 def _mac(view: Normalised) -> Iterator[Mention]:
     for pattern, needs_cue in (
         (_MAC, False), (_MAC_DOTTED, False), (_MAC_BARE, True), (_MAC_SPACED, True),
@@ -82,6 +87,8 @@ def _mac(view: Normalised) -> Iterator[Mention]:
             digits = re.sub(r"[^0-9A-Fa-f]", "", digits.translate(_HEX_LEET)).lower()
             loose = needs_cue or len(set(re.findall(r"[^\w|]", found[0]))) == 0 or " " in found[0]
             if len(digits) not in (12, 16) or sum(map(str.isdecimal, digits)) < 2:
+                continue
+            if pattern is _MAC_SPACED and (digits.isdecimal() or _uneven(found[0])):
                 continue
             if loose and not near(view, found.start(), found.end(), _MAC_CUES):
                 continue

@@ -25,16 +25,16 @@ REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "CH", "AT", "SE", "NO
 _CUES = (
     "tel|tels|telephone|phone|phones|call|called|calls|calling|mobile|cell|cellphone|fax|whatsapp|"
     "sms|text|texted|dial|ring|reach|reached|contact|telefon|tel[eé]fono|telefone|t[eé]l[eé]phone|"
-    "handy|mobil|portable|rufnummer|ruf|anruf|gsm|hotline|helpline|landline|voicemail|"
+    "handy|mobil|portable|rufnummer|ruf|anruf|gsm|hotline|answer|answering|answers|messages|message|helpline|landline|voicemail|"
     "phone number|number is|number|ph|tfn|mob"
 )
 _CANDIDATE = re.compile(
-    r"(?<![\w.,@#$€£-])(?:\+|00|\(\+?)?\(?\d(?:[\s.\-–/()_*|~,:;·]{0,3}+\d){5,16}+"
+    r"(?<![\w.,@#$€£-])(?:\+[\s.-]{0,3}+|00|\(\+?)?\(?\d(?:[\s.\-–/()_*|~,:;·]{0,3}+\d){5,16}+"
     r"(?:[ ]?(?:x|ext\.?|extension|#)[ ]?\d{1,6})?(?![\w]|[.,:]\d|[%€$£])"
 )
 _EXTENSION = re.compile(r"(?i)[ ]?(?:x|ext\.?|extension|#)[ ]?(\d{1,6})$")
 _OFTEN_ELSE = re.compile(
-    r"\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}(?:\D.*)?|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d{2}(?:\D.*)?"
+    r"(?:1[89]|20)\d\d[-/. ][01]?\d[-/. ][0-3]?\d(?:\D.*)?|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d{2}(?:\D.*)?"
     r"|\d{3}-\d{2}-\d{4}|(?:\d{1,3}\.){3}\d{1,3}|\d{1,4}(?:, ?\d{1,4})+|(?:19|20)\d{2} ?[-/] ?(?:19|20)\d{2}"
     r"|\d{1,3}(?:,\d{3})+|\d{5}-\d{4}"
 )
