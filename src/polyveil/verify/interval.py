@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,9 @@ def clopper_pearson(k: int, n: int, *, confidence: float = 0.95) -> Interval:
     if not 0 <= k <= n:
         raise ValueError(f"expected 0 <= k <= n, got k = {k}, n = {n}.")
     _confidence(confidence)
+    # Here and not at the top: it takes half a second, which only those who measure should pay.
+    from scipy.special import betaincinv
+
     tail = (1.0 - confidence) / 2.0
     low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
     high = float(betaincinv(k + 1, n - k, 1.0 - tail)) if k < n else 1.0
