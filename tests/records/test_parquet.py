@@ -74,9 +74,8 @@ def test_a_damaged_row_group_is_refused_row_by_row(tmp_path: Path) -> None:
     path.write_bytes(data)
     items = list(open_source(path).records())
     assert [item.id for item in items] == [f"data.parquet:{n}" for n in range(1, 31)]
-    assert [isinstance(item, Refused) for item in items] == [False] * 10 + [True] * 10 + [
-        False
-    ] * 10
+    refused = [item.id for item in items if isinstance(item, Refused)]
+    assert refused == [f"data.parquet:{n}" for n in range(11, 21)]
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + bytes(500) + b"PAR1", encoded()])
