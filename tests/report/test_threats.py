@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from polyveil.report import DESENSITIZE_THREATS, ThreatRow, threat_table, verdict
+from polyveil.report import (
+    DESENSITIZE_THREATS,
+    DesensitizeReport,
+    ThreatRow,
+    threat_table,
+    verdict,
+)
 from polyveil.verify.interval import clopper_pearson
 
 
@@ -36,3 +42,8 @@ def test_verdicts() -> None:
     assert verdict(clopper_pearson(97, 100), chance=0.01) == "leak demonstrated"
     assert verdict(clopper_pearson(1, 100), chance=0.01) == "inconclusive"
     assert verdict(clopper_pearson(1, 1000), chance=0.01) == "none detected"
+
+
+def test_a_report_without_attacks_lists_them_all_as_not_run(report: DesensitizeReport) -> None:
+    bare = DesensitizeReport(report.job, report.release)
+    assert bare.threats == DESENSITIZE_THREATS

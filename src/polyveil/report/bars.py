@@ -20,6 +20,8 @@ WIDTH = 520.0
 LEFT, RIGHT = 36.0, 48.0
 LETTER = 6.0
 ROW = 15.0
+LONGEST = 40
+"""Letters of a baseline's name in the chart; the words for a screen reader hold all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def _ticks(measure: Measure, place: Callable[[float], float]) -> tuple[Tick, ...
     ends: list[float] = []
     for name, value in sorted(measure.baseline.items(), key=lambda item: item[1]):
         x = place(value)
-        text = f"{name} {number(value, measure.unit)}"
+        short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+        text = f"{short} {number(value, measure.unit)}"
         half = len(text) * LETTER / 2
         middle = min(max(x, half), WIDTH - half)
         row = next((i for i, end in enumerate(ends) if end + 8 < middle - half), len(ends))

@@ -28,6 +28,7 @@ from polyveil.report.facts import (
     StageTime,
     ThreatRow,
 )
+from polyveil.report.threats import DESENSITIZE_THREATS
 
 SCHEMA = "polyveil.report/1"
 REVIEW_AFTER = timedelta(days=365)
@@ -61,7 +62,7 @@ class DesensitizeReport:
     job: Job
     release: Release
     measures: tuple[Measure, ...] = ()
-    threats: tuple[ThreatRow, ...] = ()
+    threats: tuple[ThreatRow, ...] = DESENSITIZE_THREATS
     refusals: tuple[Refusals, ...] = ()
     times: tuple[StageTime, ...] = ()
     not_tested: tuple[str, ...] = ()
