@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from polyveil.report import (
+    Count,
     Counts,
     DesensitizeReport,
     Guarantee,
@@ -156,6 +157,13 @@ def test_the_summary_page_says_it_in_sentences(report: DesensitizeReport) -> Non
         "Differential privacy with ε"
         in Page(render(replace(report, guarantee=Guarantee(1.0, 1e-6, "one person")))).text
     )
+
+
+def test_expressions_that_stay_are_explained(report: DesensitizeReport) -> None:
+    note = "An identity expression that is true of the stand-in"
+    assert note not in render(report)
+    counts = replace(report.job.counts, mentions={"expression": Count(5, 3)})
+    assert note in render(replace(report, job=replace(report.job, counts=counts)))
 
 
 def test_every_figure_has_words_for_a_screen_reader(report: DesensitizeReport) -> None:
