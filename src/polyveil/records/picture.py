@@ -23,6 +23,7 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,17 +47,21 @@ SUFFIXES = {
 
 _OPENERS = {name: (name,) for name in SUFFIXES} | {"JPEG": ("JPEG", "MPO")}
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
-_TURNS = {
-    2: (Image.Transpose.FLIP_LEFT_RIGHT,),
-    3: (Image.Transpose.ROTATE_180,),
-    4: (Image.Transpose.FLIP_TOP_BOTTOM,),
-    5: (Image.Transpose.TRANSPOSE,),
-    6: (Image.Transpose.ROTATE_270,),
-    7: (Image.Transpose.TRANSVERSE,),
-    8: (Image.Transpose.ROTATE_90,),
+_TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: stored.swapaxes(0, 1)[:, ::-1],
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: stored.swapaxes(0, 1)[::-1],
 }
+"""EXIF orientation -> upright view of the stored pixels."""
+
 _ORIENTATION = 0x0112
 _ICC_BYTES = 4 << 20
+_STRIP = 256
+"""Rows that are converted at a time: whole copies of a large picture would cost a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Limits:
 
     Attributes:
       max_bytes: size of the encoded picture, bytes.
-      max_pixels: width x height as the header states it; memory is at most about 12 bytes a pixel.
+      max_pixels: width x height as the header states it; memory is at most about 16 bytes a pixel.
       max_side: the longer side, pixels.
       max_scans: mean number of times that a progressive JPEG may pass over max_pixels.
     """
@@ -197,13 +202,30 @@ def _pixels(data: bytes, name: str, limits: Limits) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data), formats=_OPENERS[name]) as image:
         _check_header(image, data, name, limits)
         image.load()
-        icc = image.info.get("icc_profile")
+        stored = _stored(image)
         # After loading: a TIFF has then turned itself, a PNG has read its trailing EXIF chunk.
-        turns = _TURNS.get(_orientation(image), ())
-        flat = _eight_bit(_flatten(image), icc)
-    for turn in turns:
-        flat = flat.transpose(turn)
-    return np.array(flat, dtype=np.uint8)
+        turn = _TURNS.get(_orientation(image))
+    return np.ascontiguousarray(turn(stored)) if turn else stored
+
+
+def _stored(image: Image.Image) -> NDArray[np.uint8]:
+    """8-bit pixels as stored, strip by strip."""
+    width, height = image.size
+    to_rgb = _profile(image)
+    # Decided once: strips of a 16-bit picture may be dark, strips of a palette may use only greys.
+    wide = image.mode.startswith("I") and image.getextrema()[1] > 255  # type: ignore[operator]
+    grey = image.mode in {"1", "L", "LA", "La"} or image.mode.startswith("I") or _is_grey(image)
+    pixels = np.empty((height, width) if grey else (height, width, 3), np.uint8)
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        strip = _flatten(image.crop((0, top, width, bottom)))
+        if strip.mode.startswith("I"):
+            values = np.asarray(strip)
+            pixels[top:bottom] = np.clip(values // 257 if wide else values, 0, 255)
+        else:
+            strip = strip if to_rgb is None else ImageCms.applyTransform(strip, to_rgb) or strip
+            pixels[top:bottom] = np.asarray(strip.convert("L" if grey else "RGB"))
+    return pixels
 
 
 def _check_header(image: Image.Image, data: bytes, name: str, limits: Limits) -> None:
@@ -242,41 +264,29 @@ def _flatten(image: Image.Image) -> Image.Image:
     """The picture on white where it is transparent: what hides under alpha is not released."""
     if not image.has_transparency_data:
         return image
-    grey = image.mode in {"L", "LA", "La", "1"}
     layer = image.convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return flat.convert("L" if grey else "RGB")
-
-
-def _eight_bit(image: Image.Image, icc: bytes | None) -> Image.Image:
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        wide = values.size and int(values.max()) > 255  # a 16-bit file, whatever Pillow calls it
-        narrow = np.clip(values // 257 if wide else values, 0, 255)
-        return Image.fromarray(narrow.astype(np.uint8))
-    if image.mode in {"L", "1"}:
-        return image.convert("L")
-    if image.mode in {"RGB", "CMYK"} and icc:
-        image = _to_srgb(image, icc)
-    if image.mode == "P" and _is_grey(image):
-        return image.convert("L")
-    return image.convert("RGB")
+    return flat.convert("RGB")
 
 
 def _is_grey(image: Image.Image) -> bool:
+    """Whether it is a palette of greys, none of which is transparent."""
+    if image.mode != "P" or image.has_transparency_data:
+        return False
     table = np.asarray(image.getpalette("RGB") or [0, 0, 1], dtype=np.uint8).reshape(-1, 3)
     return bool((table == table[:, :1]).all())
 
 
-def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """The picture in sRGB; as it is where the profile is sRGB already, too long, or broken."""
-    if b"sRGB" in icc or "sRGB".encode("utf-16-be") in icc or len(icc) > _ICC_BYTES:
-        return image
+def _profile(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    """What turns the picture into sRGB; None where it is that, or its profile cannot be used."""
+    icc = image.info.get("icc_profile")
+    mode = "RGB" if image.has_transparency_data else image.mode
+    if not icc or len(icc) > _ICC_BYTES or mode not in {"RGB", "CMYK"}:
+        return None
+    if b"sRGB" in icc or "sRGB".encode("utf-16-be") in icc:
+        return None
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        turned = ImageCms.profileToProfile(
-            image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
+        return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
     except Exception:  # noqa: BLE001 - a third hostile parser; colours may be off, nothing leaks
-        return image
-    return turned or image
+        return None
