@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The light on a face, in a handful of numbers: enough to make a stand-in belong to its picture.
+
+What is carried over from the face that goes: a second-order polynomial of lightness, a first-order
+one of the two colour axes, one figure for sharpness and one for grain. Sixteen numbers; shading by
+a lamp fits into them, eyes and noses do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+GRID = 33
+"""Nodes a side at which light is sampled."""
+_SIGMAS = (0.0, 0.45, 0.65, 0.9, 1.2, 1.6, 2.2, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Coarse light on a face, over the texture frame with u and v in [-1, 1].
+
+    Attributes:
+      lightness: float32 (6,), polynomial 1, u, v, uv, u², v² of CIE L*, in [0, 100].
+      colour: float32 (2, 3), polynomials 1, u, v of a* and b*.
+      contrast: robust spread of lightness around that polynomial, in L*.
+      detail: sharpness: finest detail as a share of coarser detail; no unit.
+      grain: standard deviation of noise in smooth parts, in L*.
+    """
+
+    lightness: Array
+    colour: Array
+    contrast: float
+    detail: float
+    grain: float
+
+    def mirrored(self) -> Light:
+        """The same light on the mirrored face."""
+        second = np.float32([1, -1, 1, -1, 1, 1])
+        return replace(self, lightness=self.lightness * second, colour=self.colour * second[:3])
+
+
+def to_lab(pixels: NDArray[np.uint8]) -> Array:
+    """uint8 RGB (h, w, 3) or grey (h, w) -> float32 CIE Lab (h, w, 3), L* in [0, 100]."""
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return np.asarray(
+        cv2.cvtColor(pixels[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32
+    )
+
+
+def to_rgb(lab: Array) -> Array:
+    """float32 Lab -> float32 RGB in [0, 255], not rounded."""
+    return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1) * np.float32(255)
+
+
+def measure(samples: Array, weight: Array, fine: Array, inside: Array) -> Light:
+    """The light on a face.
+
+    Args:
+      samples: float32 (g, g, 3), Lab of the blurred face on a grid over the texture frame.
+      weight: float32 (g, g), how surely a node shows plain skin.
+      fine: float32 (h, w), L* at the picture's own resolution around the face.
+      inside: float32 (h, w), 1 on the face.
+    """
+    first, second = _monomials(len(samples))
+    lightness, trust = _robust(second, samples[..., 0].ravel(), weight.ravel(), limit=7.0)
+    colour = np.stack([_ridge(first, samples[..., c].ravel(), trust)[:3] for c in (1, 2)])
+    rest = samples[..., 0].ravel() - second @ lightness
+    contrast = float(np.sqrt((trust * rest**2).sum() / max(float(trust.sum()), 1e-6)))
+    detail, grain = _texture(fine, inside)
+    return Light(lightness, colour.astype(np.float32), contrast, detail, grain)
+
+
+def of_texture(texture: Array) -> Array:
+    """The light on a texture (n, n, 3) in Lab that fills the frame, as 13 numbers for `unpack`."""
+    small = cv2.resize(cv2.GaussianBlur(texture, (0, 0), 5.0), (GRID, GRID))
+    found = measure(small, skin(), texture[..., 0], np.zeros(texture.shape[:2], np.float32))
+    return np.concatenate([found.lightness, found.colour.ravel(), [found.contrast]]).astype(
+        np.float32
+    )
+
+
+def unpack(numbers: Array) -> Light:
+    """The inverse of `of_texture`; sharpness and grain are unknown."""
+    return Light(numbers[:6], numbers[6:12].reshape(2, 3), float(numbers[12]), 1.0, 0.0)
+
+
+def relight(texture: Array, own: Light, wanted: Light) -> Array:
+    """Lab texture (n, n, 3) under another light: its polynomial replaced, its relief scaled."""
+    n = len(texture)
+    old = np.clip(_plane(own.lightness, n), 6, 97)
+    new = np.clip(_plane(wanted.lightness, n), 3, 95)
+    # Relief follows brightness only half the way: a dark face that is lit up would burn out.
+    relief = np.clip(np.sqrt((wanted.contrast + 1) / (own.contrast + 1)), 0.7, 1.15)
+    gain = np.clip(np.sqrt(new / old) * np.float32(relief), 0.5, 1.2)
+    lifted = new + (texture[..., 0] - old) * gain
+    # Bright spots bend towards white instead of being cut off there.
+    over = np.maximum(lifted - 88, 0)
+    lightness = np.maximum(np.minimum(lifted, 88) + over * 11.5 / (over + 11.5), 1)
+    # Colour casts show less in the dark.
+    fade = np.clip(lightness / 30, 0.3, 1)
+    casts = [_plane(wanted.colour[c] - own.colour[c], n) * fade for c in (0, 1)]
+    return cv2.merge([lightness, texture[..., 1] + casts[0], texture[..., 2] + casts[1]])
+
+
+def _plane(c: Array, n: int) -> Array:
+    """A polynomial of three or six coefficients over the frame, float32 (n, n)."""
+    c = c.astype(np.float32)
+    u = (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n / 2) - 1
+    v = u[:, None]
+    if len(c) == 3:
+        return (c[0] + c[1] * u) + c[2] * v
+    return (c[0] + c[1] * u + c[4] * u * u) + (c[2] + c[5] * v) * v + (c[3] * v) * u
+
+
+def expected(light: Light, where: Array) -> Array:
+    """Lab (h, w, 3) of plain skin at texture positions (h, w, 2) in [0, 1]."""
+    u, v = where[..., 0] * 2 - 1, where[..., 1] * 2 - 1
+    c = light.lightness
+    plain = [c[0] + c[1] * u + c[2] * v + c[3] * u * v + c[4] * u * u + c[5] * v * v]
+    plain += [c[0] + c[1] * u + c[2] * v for c in light.colour]
+    return np.clip(np.dstack(plain), [3, -60, -60], [97, 60, 60]).astype(np.float32)
+
+
+def likeness(picture: Array, plain: Array) -> Array:
+    """float32 (h, w) in [0, 1]: how much like plain skin a pixel looks."""
+    gap = np.abs(picture - plain)
+    # Skin is lit brighter more often than it is shaded darker; hair and hats are darker.
+    gap[..., 0] *= np.where(picture[..., 0] > plain[..., 0], 0.7, 1.0)
+    far = gap[..., 0] / 17 + (gap[..., 1] + gap[..., 2]) / 26
+    return np.clip(1.8 - far, 0, 1).astype(np.float32)
+
+
+def soften(lightness: Array, inside: Array, detail: float) -> float:
+    """The blur, in pixels, after which `lightness` is no sharper than `detail`."""
+    for sigma in _SIGMAS:
+        soft = cv2.GaussianBlur(lightness, (0, 0), sigma) if sigma else lightness
+        if _texture(soft, inside)[0] <= detail * 1.05:
+            return sigma
+    return _SIGMAS[-1]
+
+
+def _texture(lightness: Array, inside: Array) -> tuple[float, float]:
+    """Sharpness, finest detail over coarser detail; and the deviation of noise in calm parts."""
+    chosen = inside > 0.9
+    if min(lightness.shape) < 5 or chosen.sum() < 20:
+        return 1.0, 0.0
+    fine = np.abs(lightness - cv2.GaussianBlur(lightness, (0, 0), 0.8))
+    coarse = np.abs(lightness - cv2.GaussianBlur(lightness, (0, 0), 3.2))
+    detail = float(fine[chosen].mean() / max(float(coarse[chosen].mean()), 1e-3))
+    local = cv2.blur(fine, (5, 5))[chosen]
+    # The calmest tenth of the face is skin; 0.5 turns this mean into a deviation of white noise.
+    return detail, float(np.percentile(local, 10)) / 0.5
+
+
+@cache
+def skin() -> Array:
+    """float32 (GRID, GRID): how surely a place of the texture is plain skin, in any face.
+
+    The frame's eyes, brows, nostrils and mouth are left out; beards live low and fringes high, so
+    those parts count less.
+    """
+    axis = (np.arange(GRID) + 0.5) / GRID
+    x, y = np.meshgrid(axis, axis)
+
+    def disc(cx: float, cy: float, rx: float, ry: float) -> NDArray[np.bool_]:
+        return np.asarray(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1, np.bool_)
+
+    face = disc(0.5, 0.50, 0.31, 0.42)
+    for cx in (0.34, 0.66):
+        face &= ~disc(cx, 0.385, 0.13, 0.085)
+    face &= ~disc(0.5, 0.76, 0.17, 0.085) & ~disc(0.5, 0.625, 0.09, 0.05)
+    return np.where(face, np.where((y < 0.27) | (y > 0.8), 0.35, 1.0), 0.0).astype(np.float32)
+
+
+def _monomials(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    axis = (np.arange(n) + 0.5) / n * 2 - 1
+    u, v = (plane.ravel() for plane in np.meshgrid(axis, axis))
+    first = np.column_stack([np.ones_like(u), u, v])
+    return first, np.column_stack([first, u * v, u * u, v * v])
+
+
+def _ridge(
+    basis: NDArray[np.float64], values: Array, weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    penalty = np.full(basis.shape[1], 0.02)
+    penalty[0], penalty[3:] = 0.0, 0.06
+    weighted = basis * weight[:, None]
+    system = weighted.T @ basis + np.diag(penalty) * max(float(weight.sum()), 1e-6)
+    system[0, 0] += 1e-9
+    solution: NDArray[np.float64] = np.linalg.solve(system, weighted.T @ values)
+    return solution
+
+
+def _robust(
+    basis: NDArray[np.float64], values: Array, weight: Array, *, limit: float
+) -> tuple[Array, NDArray[np.float64]]:
+    """Reweighted least squares: hair, glasses and hands are outliers, not light."""
+    prior = weight.astype(np.float64)
+    start = float(np.median(values[weight > 0.5])) if (weight > 0.5).any() else float(values.mean())
+    trust = prior / (1 + ((values - start) / (3 * limit)) ** 2)
+    for _ in range(6):
+        fit = _ridge(basis, values, trust)
+        trust = prior / (1 + ((values - basis @ fit) / limit) ** 2) ** 2
+    return _ridge(basis, values, trust).astype(np.float32), trust
