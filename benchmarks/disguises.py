@@ -130,7 +130,7 @@ def after_each(*marks: str) -> Callable[[str, random.Random], str]:
 
 def alphabet(letter: str, digit: str = "") -> Callable[[str, random.Random], str]:
     """Letters and digits to the Unicode characters with these names, where they exist."""
-    words = "ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE".split()
+    words = ["ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE"]
 
     def one(c: str) -> str:
         name = ""
@@ -175,7 +175,7 @@ def broken(s: str, _: random.Random) -> str:
 
 
 def spell(s: str, _: random.Random) -> str:
-    words = "zero one two three four five six seven eight nine".split()
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     if sum(c.isdecimal() for c in s) < 9 or any(c.isalpha() for c in s):
         return s
     said = {".": "dot", "-": "dash", "+": "plus"}
@@ -260,7 +260,7 @@ def main() -> None:
         for name, (_, cue, kinds) in IDENTIFIERS.items():
             cell = [0, 0, 0]
             for value in values[name]:
-                hidden = apply(value, random.Random(value))  # noqa: S311
+                hidden = apply(value, random.Random(value))
                 if hidden == value and disguise != "(plain)":
                     continue
                 text = f"Please write down my {cue}: {hidden} and thank you."

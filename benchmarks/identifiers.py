@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
 import _common
-
 from polyveil.detect.identifiers import IdentifierFinder
 from polyveil.detect.mentions import resolve
 

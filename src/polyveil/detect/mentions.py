@@ -37,9 +37,13 @@ class MentionDetector(Protocol):
 @lru_cache(maxsize=1)
 def default_detectors() -> tuple[MentionDetector, ...]:
     """The embedded detectors, then those of installed plugins; built once a process."""
+    # Here, not at the top: a caller who brings detectors of his own need not load the recogniser.
+    from polyveil.detect.expressions import ExpressionFinder
     from polyveil.detect.identifiers import IdentifierFinder
 
-    embedded: list[MentionDetector] = [IdentifierFinder()]
+    embedded: tuple[MentionDetector, ...] = (
+        IdentifierFinder(), ExpressionFinder(),
+    )  # fmt: skip
     return (*embedded, *(point.load()() for point in entry_points(group=GROUP)))
 
 

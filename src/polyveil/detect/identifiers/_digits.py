@@ -8,9 +8,10 @@ whole groups. Why: a number rarely stands alone on its line, and never begins in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 _RUN = re.compile(r"(?<![\w])\d(?:[\s.\-/_,:;*|~+#()]{0,3}+\d)*+")
 _GROUP = re.compile(r"\d+")
@@ -38,37 +39,39 @@ def _runs(text: str) -> tuple[tuple[tuple[int, int], ...], ...]:
     )
 
 
-def numbers(text: str, *, shortest: int, longest: int) -> Iterator[Number]:
+def numbers(text: str, lengths: Container[int], *, longest: int) -> Iterator[Number]:
     """Every sequence of whole groups with so many digits, longer ones first at each start."""
     for groups in _runs(text):
-        if groups[-1][1] - groups[0][0] < shortest:
-            continue
-        for first in range(len(groups)):
+        for first in _beginnings(groups, longest):
             found: list[Number] = []
             count = 0
             for last in range(first, len(groups)):
                 count += groups[last][1] - groups[last][0]
                 if count > longest:
                     break
-                if count >= shortest:
+                if count in lengths:
                     number = _number(text, groups, first, last)
                     if number:
                         found.append(number)
             yield from reversed(found)
 
 
+def _beginnings(groups: tuple[tuple[int, int], ...], longest: int) -> Iterable[int]:
+    """Where a number may begin: in spaced-out digits only near the run's two ends."""
+    if len(groups) <= longest or any(end - start > 1 for start, end in groups):
+        return range(len(groups))
+    return (0, *range(max(1, len(groups) - longest), len(groups)))
+
+
 def _number(text: str, groups: tuple[tuple[int, int], ...], first: int, last: int) -> Number | None:
     """The groups as one number, unless their separators are an odd mixture."""
-    chosen = groups[first : last + 1]
-    separators = tuple(text[a[1] : b[0]] for a, b in zip(chosen, chosen[1:], strict=False))
-    if len(set(separators)) > 1 and not set("".join(separators)) <= _EVERYDAY:
-        return None
     whole = first == 0 and last == len(groups) - 1
-    spaced = len(chosen) > 6 and all(end - start == 1 for start, end in chosen)
-    if spaced and first != 0 and last != len(groups) - 1:
+    chosen = groups[first : last + 1]
+    separators = tuple(text[a[1] : b[0]] for a, b in pairwise(chosen))
+    if len(set(separators)) > 1 and not _EVERYDAY.issuperset("".join(separators)):
         return None
-    pieces = tuple(text[start:end] for start, end in chosen)
     after = text[chosen[-1][1] : chosen[-1][1] + 1]
     if after and (after.isalpha() or after == "_"):
         return None
+    pieces = tuple(text[start:end] for start, end in chosen)
     return Number("".join(pieces), pieces, separators, chosen[0][0], chosen[-1][1], whole)

@@ -44,18 +44,23 @@ class LetteredScheme:
     cues: str = ""
 
 
-_ID = "id|id number|identity|identification|national id|national number|personal number|insurance number"
+_ID = (
+    "id|id number|identity|identification|national id|national number"
+    "|personal number|insurance number"
+)
 
 DIGITS: tuple[Scheme, ...] = (
     Scheme("us_ssn", "us.ssn", 9, "ssn|social security|social|ss#|ssn#|sosec", "3-2-4"),
     Scheme("us_itin", "us.itin", 9, "itin|taxpayer|tax id|tin", "3-2-4"),
     Scheme("gb_nhs", "gb.nhs", 10, "nhs|national health|patient|hospital number"),
     Scheme("fr_nir", "fr.nir", 15, "", strong=True),
-    Scheme("de_idnr", "de.idnr", 11, "steuer|steuer-id|steueridentifikationsnummer|idnr|tax id|tin|identifikationsnummer"),
+    Scheme("de_idnr", "de.idnr", 11, "steuer|steuer-id|steueridentifikationsnummer|idnr|tax id|tin"
+        "|identifikationsnummer"),
     Scheme("nl_bsn", "nl.bsn", 9, "bsn|burgerservicenummer|sofi|sofinummer|citizen service"),
     Scheme("pl_pesel", "pl.pesel", 11, "", strong=True),
     Scheme("be_nn", "be.nn", 11, "", strong=True),
-    Scheme("se_personnummer", "se.personnummer", 10, "personnummer|personal number|pnr|" + _ID, "6-4"),
+    Scheme("se_personnummer", "se.personnummer", 10, "personnummer|personal number|pnr|" + _ID,
+            "6-4"),
     Scheme("se_personnummer", "se.personnummer", 12, "", "8-4", strong=True),
     Scheme("dk_cpr", "dk.cpr", 10, "cpr|personnummer|cpr-nummer", "6-4"),
     Scheme("no_fodselsnummer", "no.fodselsnummer", 11, "", strong=True),
@@ -68,7 +73,8 @@ DIGITS: tuple[Scheme, ...] = (
     Scheme("tr_tckimlik", "tr.tckimlik", 11, "tc|kimlik|tckn|vatandaşlık|turkish|" + _ID),
     Scheme("pt_nif", "pt.nif", 9, "nif|contribuinte|fiscal"),
     Scheme("ch_ahv", "ch.ssn", 13, "", strong=True),
-    Scheme("at_svnr", "at.vnr", 10, "svnr|sozialversicherung|sozialversicherungsnummer|sv-nummer|versicherungsnummer"),
+    Scheme("at_svnr", "at.vnr", 10, "svnr|sozialversicherung|sozialversicherungsnummer|sv-nummer"
+        "|versicherungsnummer"),
     Scheme("il_id", "il.idnr", 9, "teudat|zehut|israeli|" + _ID),
     Scheme("za_id", "za.idnr", 13, "south african|rsa|" + _ID),
     Scheme("ro_cnp", "ro.cnp", 13, "", strong=True),
@@ -86,15 +92,18 @@ DIGITS: tuple[Scheme, ...] = (
 )  # fmt: skip
 
 LETTERED: tuple[LetteredScheme, ...] = (
-    LetteredScheme("gb_nino", "", r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]SDDSDDSDDS[A-D]"),
+    LetteredScheme("gb_nino", "",
+            r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]SDDSDDSDDS[A-D]"),
     LetteredScheme("fr_nir", "fr.nir", r"[12]SDDSDDS2[AB]SDDDSDDDSDD"),
     LetteredScheme("es_dni", "es.dni", r"DDSDDDSDDDS[A-Z]"),
     LetteredScheme("es_nie", "es.nie", r"[XYZ]SDDDDDDDS[A-Z]"),
-    LetteredScheme("it_codice_fiscale", "it.codicefiscale", r"[A-Z]{3}S[A-Z]{3}SDDS[A-EHLMPRST]SDDS[A-Z]SDDDS[A-Z]"),
+    LetteredScheme("it_codice_fiscale", "it.codicefiscale",
+            r"[A-Z]{3}S[A-Z]{3}SDDS[A-EHLMPRST]SDDS[A-Z]SDDDS[A-Z]"),
     LetteredScheme("fi_hetu", "fi.hetu", r"DDDDDD[-+A-FU-Y]DDD[0-9A-FHJ-NPR-Y]"),
     LetteredScheme("cn_ric", "cn.ric", r"DDDDDDSDDDDDDDDSDDDX"),
     LetteredScheme("mx_curp", "mx.curp", r"[A-Z]{4}DDDDDD[HM][A-Z]{5}[A-Z0-9]D"),
-    LetteredScheme("in_pan", "in_.pan", r"[A-Z]{3}[ABCFGHJLPT][A-Z]DDDD[A-Z]", "pan|permanent account"),
+    LetteredScheme("in_pan", "in_.pan",
+            r"[A-Z]{3}[ABCFGHJLPT][A-Z]DDDD[A-Z]", "pan|permanent account"),
     LetteredScheme("ie_pps", "ie.pps", r"DDDDDDD[A-W][A-IW]?", "pps|ppsn|ppsno|personal public"),
     LetteredScheme("cl_rut", "cl.rut", r"DD?\.?DDD\.?DDD-[0-9K]", "rut|run|rol"),
     LetteredScheme("sg_nric", "", r"[STFGM]DDDDDDD[A-Z]", "nric|fin|ic"),

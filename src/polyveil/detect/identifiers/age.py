@@ -15,8 +15,28 @@ from polyveil.detect.normalise import Normalised
 from polyveil.records.finding import Kind, Mention
 
 VIEWS = CAREFUL
-_ONES = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS = {word: index for index, word in enumerate(_ONES, 1)} | {
     word: 10 * index for index, word in enumerate(_TENS, 2)
 }
@@ -27,15 +47,21 @@ _UNITS = r"(years?|yrs?|months?|mos?|weeks?|wks?|days?|y)"
 _PATTERNS = (
     re.compile(rf"(?i)(?<![\w.])(?:{_NUMBER}){_HALF}[ -]{{0,2}}{_UNITS}\.?[ -]{{0,2}}old(?!\w)"),
     re.compile(rf"(?i)(?<![\w.])(?:{_NUMBER})[ -]{{0,2}}{_UNITS}\.?[ -]of[ -]age(?!\w)"),
-    re.compile(rf"(?i)(?<!\w)(?:aged?|at the age of|turn(?:s|ed|ing))[ :]{{1,3}}(?:is |of )?{_NUMBER}()(?![\w/]|[.,]\d| %)"),
+    re.compile(rf"(?i)(?<!\w)(?:aged?|at the age of|turn(?:s|ed|ing))[ :]{{1,3}}(?:is "
+        rf"|of )?{_NUMBER}()(?![\w/]|[.,]\d| %)"),
     re.compile(r"(?i)(?<![\w.])(\d{1,3})[ -]?(y/?o|yo)(?:[ ]?[mf])?(?!\w)"),
-    re.compile(r"(?i)(?<![\w.])(\d{1,3})[ -](jahre?|monate?)[ ]alt(?!\w)|(?<![\w.])(\d{1,3})[ -]jährige[rsn]?(?!\w)"),
-    re.compile(r"(?i)(?<![\w.])(?:âgée? de |âge[ :]{1,3}|de |tiene |ha )?(\d{1,3}) (ans|años|anni|anos|jaar oud)(?!\w)"),
-    re.compile(r"(?i)(?<![\w])(?:(?:he|she|they|who)(?:'s| is| are| was| were)|(?:i am|i'm)) (?:now |just |only |about |almost |already )?(?:a )?(\d{1,3})()(?=[,.;!?)]|$| and | but )(?!\.\d)"),
+    re.compile(r"(?i)(?<![\w.])(\d{1,3})[ -](jahre?|monate?)[ ]alt(?!\w)|"
+        r"(?<![\w.])(\d{1,3})[ -]jährige[rsn]?(?!\w)"),
+    re.compile(r"(?i)(?<![\w.])(?:âgée? de |âge[ :]{1,3}|de |tiene |ha )?(\d{1,3}) (ans|años"
+        r"|anni|anos|jaar oud)(?!\w)"),
+    re.compile(r"(?i)(?<![\w])(?:(?:he|she|they|who)(?:'s| is| are| was| were)|(?:i am|i'm)) "
+        r"(?:now |just |only |about |almost |already )?(?:a )?(\d{1,3})()(?=[,.;!?)]|$"
+        r"| and | but )(?!\.\d)"),
     re.compile(r"(?<=[a-z]), (\d{2})()(?=,(?: who| a| an| from| of| was| is) )"),
 )  # fmt: skip
 _DECADE = re.compile(
-    rf"(?i)(?<!\w)in (?:his|her|their|my) (?:early |mid |mid-|late )?({'|'.join(t[:-1] + 'ies' for t in _TENS)}|\d0'?s)(?!\w)"
+    rf"(?i)(?<!\w)in (?:his|her|their|my) (?:early |mid |mid-"
+    rf"|late )?({'|'.join(t[:-1] + 'ies' for t in _TENS)}|\d0'?s)(?!\w)"
 )
 _HINT = re.compile(r"\d|old|ag|turn|ties")
 

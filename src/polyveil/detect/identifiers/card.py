@@ -32,8 +32,13 @@ _BRANDS: tuple[tuple[str, tuple[tuple[int, int], ...], frozenset[int]], ...] = (
 )
 
 
+_FIRST = frozenset(str(low)[0] for _, ranges, _ in _BRANDS for low, _ in ranges)
+
+
 def brand(digits: str) -> str | None:
     """The brand whose prefix and length these digits have."""
+    if digits[0] not in _FIRST:
+        return None
     for name, ranges, lengths in _BRANDS:
         if len(digits) in lengths and any(
             low <= int(digits[: len(str(low))]) <= high for low, high in ranges
@@ -44,7 +49,7 @@ def brand(digits: str) -> str | None:
 
 def find(view: Normalised) -> Iterator[Mention]:
     """Every number whose prefix, length and checksum are a card's."""
-    for number in numbers(view.text, shortest=12, longest=19):
+    for number in numbers(view.text, range(12, 20), longest=19):
         name = brand(number.digits)
         if name is None or not luhn.is_valid(number.digits):
             continue

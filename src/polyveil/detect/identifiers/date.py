@@ -21,24 +21,33 @@ from polyveil.records.finding import Kind, Mention
 
 VIEWS = frozenset({"plain", "folded", "joined", "leet"})
 _ISO = re.compile(
-    r"(?<![\w-])((?:1[6-9]|20|21)\d\d)([-/.])(\d{1,2})\2(\d{1,2})(?![\w]|[-/]\d)|(?<![\w-])((?:1[6-9]|20|21)\d\d)-(\d\d)-(\d\d)(?=T\d\d)"
+    r"(?<![\w-])((?:1[6-9]|20|21)\d\d)([-/.])(\d{1,2})\2(\d{1,2})(?![\w]|[-/]\d)|"
+    r"(?<![\w-])((?:1[6-9]|20|21)\d\d)-(\d\d)-(\d\d)(?=T\d\d)"
 )
 _NUMERIC = re.compile(
-    r"(?<![\w./-])(\d{1,2})([ \t\r\n]{0,2}[-/._|*~:,]{1,2}[ \t\r\n]{0,2}|[ ])(\d{1,2})\2((?:1[6-9]|20|21)\d\d|\d\d)(?![\w]|[-/.,:]\d)"
+    r"(?<![\w./-])(\d{1,2})([ \t\r\n]{0,2}[-/._|*~:,]{1,2}[ \t\r\n]{0,2}"
+    r"|[ ])(\d{1,2})\2((?:1[6-9]|20|21)\d\d|\d\d)(?![\w]|[-/.,:]\d)"
 )
 _COMPACT = re.compile(r"(?<!\w)((?:19|20)\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])(?!\w)")
 _ORDINAL = r"(st|nd|rd|th|er|re|º|ª|\.)?"
 _DAY_FIRST = re.compile(
-    rf"(?i)(?<![\w.])(\d{{1,2}}){_ORDINAL}([ -]{{0,2}}(?:of |de |d')?)({ANY_MONTH})(\.?)(?:(,?[ -]{{0,2}}(?:of |de |del |')?)(\d{{4}}|(?<=['-])\d\d))?(?!\w)"
+    rf"(?i)(?<![\w.])(\d{{1,2}}){_ORDINAL}([ -]{{0,2}}(?:of |de "
+    rf"|d')?)({ANY_MONTH})(\.?)(?:(,?[ -]{{0,2}}(?:of |de |del |')?)(\d{{4}}|"
+    rf"(?<=['-])\d\d))?(?!\w)"
 )
 _MONTH_FIRST = re.compile(
-    rf"(?i)(?<!\w)({ANY_MONTH})(\.?)([ -]{{1,2}}(?:the )?)(\d{{1,2}})(?!:\d){_ORDINAL}(?:(,?[ -]{{1,2}}(?:of )?)(\d{{4}}))?(?!\w)"
+    rf"(?i)(?<!\w)({ANY_MONTH})(\.?)([ -]{{1,2}}(?:the )?)(\d{{1,2}})"
+    rf"(?!:\d){_ORDINAL}(?:(,?[ -]{{1,2}}(?:of )?)(\d{{4}}))?(?!\w)"
 )
 _MONTH_YEAR = re.compile(rf"(?i)(?<!\w)({ANY_MONTH})(\.?)(,?[ -/](?:of |de |del )?)(\d{{4}})(?!\w)")
 _YEAR = re.compile(
-    r"(?i)(?<!\w)(?:in|since|from|until|till|of|by|year|born|b\.|circa|ca\.?|before|after|during|around|class of|"
-    r"and|to|a|an|the|im jahr|seit|en|depuis|desde|dal|nel|for|january|early|late|mid|©|anno|is|was)[ ]"
-    r"((?:1[89]|20)\d\d)(?!\w|[.,:]\d|[-/]\d|%| ?(?:people|miles|meters|metres|km|kg|dollars|euros|years|percent|men|women|points|votes|units|feet|times|copies|soldiers|words))|"
+    r"(?i)(?<!\w)(?:in|since|from|until|till|of|by|year|born|b\.|circa|ca\.?|before"
+    r"|after|during|around|class of|"
+    r"and|to|a|an|the|im jahr|seit|en|depuis|desde|dal|nel|for|january|early|late"
+    r"|mid|©|anno|is|was)[ ]"
+    r"((?:1[89]|20)\d\d)(?!\w|[.,:]\d|[-/]\d|%| ?(?:people|miles|meters|metres|km|kg"
+    r"|dollars|euros|years|percent|men|women|points|votes|units|feet|times|copies"
+    r"|soldiers|words))|"
     r"(?<!\w)\(((?:1[89]|20)\d\d)(?:\)|[ ]?[-–])"
 )
 _BORN = re.compile(r"(?i)born|dob|birth|geb|née?\b|nacid|nato|date")

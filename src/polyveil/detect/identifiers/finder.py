@@ -33,7 +33,7 @@ _DETECTORS = (
 
 
 class IdentifierFinder:
-    """Finds e-mails, numbers, dates, addresses ... in any disguise that a reader would see through."""
+    """Finds e-mails, numbers, dates, addresses ... in any disguise that a reader sees through."""
 
     name = "identifiers"
 

@@ -15,7 +15,8 @@ _AT = re.compile(
     r"(?<![\w@.+%/-])@(?=[\w.]{0,29}[A-Za-z])[A-Za-z0-9_](?:[\w.]{0,28}\w)?(?![\w@]|\.\w)"
 )
 _CUED = re.compile(
-    r"(?i)(?<!\w)(?:user ?name|user ?id|login|screen ?name|nick ?name|insta(?:gram)?|twitter|tiktok|"
+    r"(?i)(?<!\w)(?:user ?name|user ?id|login|screen ?name|nick ?name|insta(?:gram)?"
+    r"|twitter|tiktok|"
     r"snap(?:chat)?|telegram|skype|discord|github|handle|benutzername|pseudo)"
     r"(?: (?:handle|id|name|account|user))?[ ]?(?:[:=]|is\b|ist\b)[ ]?[\"']?"
     r"(@?[A-Za-z][\w.-]{2,30}\w)(?![\w@])"

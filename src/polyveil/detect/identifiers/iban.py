@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import phonenumbers
 from stdnum import iban
 
 from polyveil.detect.identifiers._reading import STRUCTURED, mention
@@ -19,11 +18,105 @@ from polyveil.records.finding import Kind, Mention
 
 VIEWS = STRUCTURED
 _CANDIDATE = re.compile(
-    r"(?<![A-Za-z0-9])[A-Za-z]{2}[\s.\-/_,:*|~+#]{0,3}+[0-9OolIQDSBZ](?:[\s.\-/_,:*|~+#]{0,3}+[A-Za-z0-9|!$]){12,33}+"
+    r"(?<![A-Za-z0-9])[A-Za-z]{2}[\s.\-/_,:*|~+#]{0,3}+[0-9OolIQDSBZ](?:[\s.\-/_,:*"
+    r"|~+#]{0,3}+[A-Za-z0-9|!$]){12,33}+"
 )
 _COMPACT = re.compile(r"[A-Za-z0-9|!$]")
-_SHORTEST, _LONGEST, _FEWEST_DIGITS = 15, 34, 6
-_COUNTRIES = phonenumbers.SUPPORTED_REGIONS | {"XK"}
+_FEWEST_DIGITS = 6
+_LENGTHS = {
+    entry[:2]: int(entry[2:])
+    for entry in [
+        "AD24",
+        "AE23",
+        "AL28",
+        "AT20",
+        "AZ28",
+        "BA20",
+        "BE16",
+        "BG22",
+        "BH22",
+        "BI27",
+        "BR29",
+        "BY28",
+        "CH21",
+        "CR22",
+        "CY28",
+        "CZ24",
+        "DE22",
+        "DJ27",
+        "DK18",
+        "DO28",
+        "EE20",
+        "EG29",
+        "ES24",
+        "FI18",
+        "FK18",
+        "FO18",
+        "FR27",
+        "GB22",
+        "GE22",
+        "GI23",
+        "GL18",
+        "GR27",
+        "GT28",
+        "HN28",
+        "HR21",
+        "HU28",
+        "IE22",
+        "IL23",
+        "IQ23",
+        "IS26",
+        "IT27",
+        "JO30",
+        "KW30",
+        "KZ20",
+        "LB28",
+        "LC32",
+        "LI21",
+        "LT20",
+        "LU20",
+        "LV21",
+        "LY25",
+        "MC27",
+        "MD24",
+        "ME22",
+        "MK19",
+        "MN20",
+        "MR27",
+        "MT31",
+        "MU30",
+        "NI28",
+        "NL18",
+        "NO15",
+        "OM23",
+        "PK24",
+        "PL28",
+        "PS29",
+        "PT25",
+        "QA29",
+        "RO24",
+        "RS22",
+        "RU33",
+        "SA24",
+        "SC31",
+        "SD18",
+        "SE24",
+        "SI19",
+        "SK24",
+        "SM27",
+        "SO23",
+        "ST25",
+        "SV28",
+        "TL23",
+        "TN24",
+        "TR26",
+        "UA29",
+        "VA22",
+        "VG24",
+        "XK20",
+        "YE30",
+    ]
+}
 
 
 def find(view: Normalised) -> Iterator[Mention]:
@@ -32,7 +125,7 @@ def find(view: Normalised) -> Iterator[Mention]:
         return
     position = 0
     while found := _CANDIDATE.search(view.text, position):
-        length = _length(found[0]) if found[0][:2].upper() in _COUNTRIES else None
+        length = _length(found[0])
         if length is None:
             position = found.start() + 1
             continue
@@ -43,17 +136,17 @@ def find(view: Normalised) -> Iterator[Mention]:
 
 def _length(candidate: str) -> tuple[int, str] | None:
     """How many characters of the candidate are an account number, and that number."""
-    if sum(map(str.isdecimal, candidate)) < _FEWEST_DIGITS:
+    size = _LENGTHS.get(candidate[:2].upper(), 0)
+    places = [found.start() for found in _COMPACT.finditer(candidate)][: size + 1]
+    if not 0 < size <= len(places):
         return None
-    places = [found.start() for found in _COMPACT.finditer(candidate)]
-    compact = "".join(candidate[place] for place in places)
-    for size in range(min(_LONGEST, len(compact)), _SHORTEST - 1, -1):
-        boundary = size == len(compact) or places[size] - places[size - 1] > 1
-        if not boundary and size < len(compact):
-            continue
-        for spelling in _spellings(compact[:size]):
-            if iban.is_valid(spelling):
-                return places[size - 1] + 1, spelling
+    compact = "".join(candidate[place] for place in places[:size])
+    apart = size == len(places) or places[size] - places[size - 1] > 1
+    if not apart or sum(map(str.isdecimal, compact)) < _FEWEST_DIGITS:
+        return None
+    for spelling in _spellings(compact):
+        if iban.is_valid(spelling):
+            return places[size - 1] + 1, spelling
     return None
 
 

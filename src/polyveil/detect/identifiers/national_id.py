@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from polyveil.detect.identifiers._digits import Number, numbers
-from polyveil.detect.identifiers._reading import STRUCTURED, mention, near
+from polyveil.detect.identifiers._reading import STRUCTURED, cue, mention, near
 from polyveil.detect.identifiers._schemes import DIGITS, LETTERED, LetteredScheme, Scheme, validator
 from polyveil.detect.normalise import Normalised
 from polyveil.detect.spelled import LEET
@@ -49,11 +50,15 @@ _LETTERED = tuple(
 )
 _DOCUMENT = re.compile(
     r"(?i)(?<!\w)(passport|reisepass|passeport|pasaporte|passaporto|driver'?s? licen[cs]e|"
-    r"driving licen[cs]e|licen[cs]e|f[üu]hrerschein|permis de conduire|permiso de conducir|dl|"
+    r"driving licen[cs]e|licen[cs]e(?! plate)|f[üu]hrerschein|"
+    r"permis de conduire|permiso de conducir|dl|"
     r"personalausweis|ausweis|identity card|id card|medicare|medical record|mrn|patient id|"
     r"national insurance|ni number|social security|ssn)"
-    r"(?:[ ]?(?:number|no|nr|num|nummer|id|card))?[.:# ]{0,3}(?:(?:is|was|ist|est|es|are)[: ]{1,2})?"
-    r"((?=[A-Z0-9 -]{0,7}\d[A-Z0-9 -]{0,3}\d)[A-Z0-9]{1,15}(?:[ -][A-Z0-9]{1,8}){0,4})(?![\w])"
+    r"(?:[ ]?(?:number|no|nr|num|nummer|id|card))?[.:# ]{0,3}(?:(?:is|was|ist|est|es"
+    r"|are)[: ]{1,2})?"
+    r"((?=[A-Z]{0,4}[ -]?\d[A-Z0-9 -]{0,3}\d)[A-Z0-9]{1,15}"
+    r"(?:[ -](?=[A-Z]{0,3}\d)[A-Z0-9]{1,8}){0,4})"
+    r"(?![\w])"
 )
 _DOCUMENTS = (
     ("pas", "passport"), ("reisep", "passport"), ("driv", "driver_licence"),
@@ -67,10 +72,10 @@ def find(view: Normalised) -> Iterator[Mention]:
     """Every national identifier, passport and driving licence."""
     if sum(map(str.isdecimal, view.text)) < 2:
         return
-    shortest, longest = min(_SCHEMES), max(_SCHEMES)
-    for number in numbers(view.text, shortest=shortest, longest=longest):
+    said = lru_cache(maxsize=None)(lambda cues: bool(cue(cues).search(view.text)))
+    for number in numbers(view.text, _SCHEMES, longest=max(_SCHEMES)):
         for scheme in _SCHEMES.get(len(number.digits), ()):
-            if _holds(view, number, scheme):
+            if _holds(view, number, scheme, said):
                 span = (number.start, number.end)
                 score = 1.0 if scheme.name not in ("us_ssn", "dk_cpr") else 0.95
                 yield _mention(view, span, number.digits, scheme.name, score)
@@ -80,13 +85,15 @@ def find(view: Normalised) -> Iterator[Mention]:
     yield from _documents(view)
 
 
-def _holds(view: Normalised, number: Number, scheme: Scheme) -> bool:
+def _holds(view: Normalised, number: Number, scheme: Scheme, said: Callable[[str], bool]) -> bool:
+    """Whether form, checksum and, where those are weak, a word nearby agree on this scheme."""
     groups = "-".join(str(len(group)) for group in number.groups)
     punctuated = groups == scheme.punctuated and not set("".join(number.separators)) - set("-. ")
     if punctuated and set(number.separators) == {" "} and scheme.name != "in_aadhaar":
         punctuated = False
     sure = punctuated or (scheme.strong and number.whole_run)
-    if not sure and not (scheme.cues and near(view, number.start, number.end, scheme.cues)):
+    announced = not sure and scheme.cues and said(scheme.cues)
+    if not sure and not (announced and near(view, number.start, number.end, scheme.cues)):
         return False
     spelling = number.digits
     if scheme.name in ("us_ssn", "us_itin", "us_ein"):

@@ -26,7 +26,8 @@ _VERSION_6 = re.compile(
 )
 _HEX = r"[0-9A-Fa-fOoIlSsZz|]"
 _MAC = re.compile(
-    rf"(?<![\w:-]){_HEX}{{2}}([\s]{{0,2}}[:.\-_/,;*|~+#·][\s]{{0,2}}|[ \t\n]){_HEX}{{2}}(?:\1{_HEX}{{2}}){{4}}"
+    rf"(?<![\w:-]){_HEX}{{2}}([\s]{{0,2}}[:.\-_/,;*|~+#·][\s]{{0,2}}"
+    rf"|[ \t\n]){_HEX}{{2}}(?:\1{_HEX}{{2}}){{4}}"
     rf"(?:\1{_HEX}{{2}}\1{_HEX}{{2}})?(?![\w:-])"
 )
 _MAC_DOTTED = re.compile(r"(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])")
@@ -82,7 +83,7 @@ def _mac(view: Normalised) -> Iterator[Mention]:
             digits = re.sub(
                 r"[^0-9A-Za-z|]",
                 "",
-                found[0].replace("|", "1") if "|" != found[0][2:3] else found[0],
+                found[0] if found[0][2] == "|" else found[0].replace("|", "1"),
             )
             digits = re.sub(r"[^0-9A-Fa-f]", "", digits.translate(_HEX_LEET)).lower()
             loose = needs_cue or len(set(re.findall(r"[^\w|]", found[0]))) == 0 or " " in found[0]

@@ -25,7 +25,8 @@ REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "CH", "AT", "SE", "NO
 _CUES = (
     "tel|tels|telephone|phone|phones|call|called|calls|calling|mobile|cell|cellphone|fax|whatsapp|"
     "sms|text|texted|dial|ring|reach|reached|contact|telefon|tel[eé]fono|telefone|t[eé]l[eé]phone|"
-    "handy|mobil|portable|rufnummer|ruf|anruf|gsm|hotline|answer|answering|answers|messages|message|helpline|landline|voicemail|"
+    "handy|mobil|portable|rufnummer|ruf|anruf|gsm|hotline|answer|answering|answers"
+    "|messages|message|helpline|landline|voicemail|"
     "phone number|number is|number|ph|tfn|mob"
 )
 _CANDIDATE = re.compile(
@@ -34,8 +35,10 @@ _CANDIDATE = re.compile(
 )
 _EXTENSION = re.compile(r"(?i)[ ]?(?:x|ext\.?|extension|#)[ ]?(\d{1,6})$")
 _OFTEN_ELSE = re.compile(
-    r"(?:1[89]|20)\d\d[-/. ][01]?\d[-/. ][0-3]?\d(?:\D.*)?|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d{2}(?:\D.*)?"
-    r"|\d{3}-\d{2}-\d{4}|(?:\d{1,3}\.){3}\d{1,3}|\d{1,4}(?:, ?\d{1,4})+|(?:19|20)\d{2} ?[-/] ?(?:19|20)\d{2}"
+    r"(?:1[89]|20)\d\d[-/. ][01]?\d[-/. ][0-3]?\d(?:\D.*)?|\d{1,2}[-/.]\d{1,2}[-/.]"
+    r"(?:19|20)\d{2}(?:\D.*)?"
+    r"|\d{3}-\d{2}-\d{4}|(?:\d{1,3}\.){3}\d{1,3}|\d{1,4}(?:, ?\d{1,4})+|(?:19"
+    r"|20)\d{2} ?[-/] ?(?:19|20)\d{2}"
     r"|\d{1,3}(?:,\d{3})+|\d{5}-\d{4}"
 )
 _TYPICAL = re.compile(

@@ -18,7 +18,8 @@ _CUES = (
 _CUED = re.compile(
     r"(?i)(?<!\w)(?:licen[cs]e plates?|number ?plates?|plates?|registration|vrn|kennzeichen|"
     r"nummernschild|immatriculation|plaque|matr[ií]cula|targa|kenteken|placa|rego)"
-    r"(?: (?:number|no|nr|num))?[.:# ]{0,3}(?:(?:is|was|of|reads|read|lautet|est|es|ist|with)[: ]{1,2})?[\"']?"
+    r"(?: (?:number|no|nr|num))?[.:# ]{0,3}(?:(?:is|was|of|reads|read|lautet|est|es"
+    r"|ist|with)[: ]{1,2})?[\"']?"
     r"(?-i:((?=[A-ZÄÖÜ0-9 -]{0,9}\d)[A-ZÄÖÜ0-9]{1,8}(?:[ -][A-Z0-9]{1,5}){0,2}))(?![\w-])"
 )
 _STRICT = (
