@@ -139,7 +139,7 @@ values = (
 @settings(max_examples=50)
 @given(st.dictionaries(st.text("ab"), values), st.none() | st.text("ab/."))
 def test_outcomes_round_trip(values: dict[str, object], file: str | None) -> None:
-    outcome = OutcomeRow("picture:1", values, file, ("a", "b"))
+    outcome = OutcomeRow("picture:1", values, file, ("a", "b"), facts={"faces": 2})
     assert OutcomeRow.from_json(outcome.to_json()) == outcome
 
 

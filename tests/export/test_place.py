@@ -51,6 +51,12 @@ def test_a_file_or_a_planted_link_is_refused(tmp_path: Path) -> None:
         prepare(tmp_path / "out")
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="while making the folder"):
+        prepare(tmp_path / "file" / "out")
+
+
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     private = prepare(tmp_path)
     with pytest.raises(KeyError), appearing(tmp_path, "sub/a.bin") as file:

@@ -142,6 +142,26 @@ def test_parquet_in_parquet_out(tmp_path: Path) -> None:
     assert not list((out / PRIVATE / "pictures").iterdir())
 
 
+def test_a_folder_of_parquet_files_keeps_its_files(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    source, out = tmp_path / "in", tmp_path / "out"
+    names = ("data/train-00000-of-00002.parquet", f"{TEXT}/{TEXT}.parquet", "data/0001.parquet")
+    for name in names:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        column = [{"bytes": MAKERS["PNG"](), "path": TEXT}, None]
+        pq.write_table(pa.table({"image": column, "text": ["a", "b"]}), source / name)
+    (source / "data" / "broken.parquet").write_bytes(b"PAR1")
+    opened = open_source(source)
+    assert len(opened) == len(list(opened.records())) == 7
+    assert not any(TEXT in item.id for item in opened.records())
+    a_job.run(source, out)
+    got = sorted(name for name in contents(out))
+    assert got[1:] == ["data/0001.parquet", "data/train-00000-of-00002.parquet"]
+    assert got[0].endswith("/data-1.parquet")
+    assert all(pq.read_table(out / name)["text"].to_pylist() == ["a", "b"] for name in got)
+    assert not any(CANARY in data or TEXT in name for name, data in contents(out).items())
+
+
 def test_rows_of_a_bare_folder_are_written_beside_it(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "in" / "a.png")

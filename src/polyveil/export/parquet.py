@@ -23,6 +23,8 @@ _GROUP = 100
 
 def write_parquet(out: Path, path: str, table: Table, rows: Iterator[OutcomeRow]) -> None:
     """Write the rows under out/path, all at once; at most 100 pictures are in memory."""
+    if not table.schema:
+        return  # the input's file could not be read; it is refused as a whole
     pa = _optional.require("pyarrow", extra="parquet", purpose="Writing Parquet")
     pq = _optional.require("pyarrow.parquet", extra="parquet", purpose="Writing Parquet")
     schema = _schema(pa, table)

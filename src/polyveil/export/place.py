@@ -22,7 +22,8 @@ def prepare(out: Path, source: Path | None = None) -> Path:
     """Make the output folder and its private folder; returns the private one.
 
     Raises:
-      UsageError: the output lies in the input, is the input, or holds files that are not ours.
+      UsageError: the output lies in the input, is the input, holds files that are not ours, or
+        cannot be made.
     """
     if source is not None:
         check_apart(out, source)
@@ -37,10 +38,15 @@ def prepare(out: Path, source: Path | None = None) -> Path:
             "output: the folder holds files and no polyveil journal. Nothing was written. "
             "Choose a new or empty folder."
         )
-    out.mkdir(parents=True, exist_ok=True)
-    for folder in (private, private / "tmp", private / "pictures"):
-        folder.mkdir(mode=0o700, exist_ok=True)
-    private.chmod(0o700)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for folder in (private, private / "tmp", private / "pictures"):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        private.chmod(0o700)
+    except OSError as error:
+        raise UsageError(
+            f"output: {type(error).__name__} while making the folder. Choose one you may write to."
+        ) from None
     return private
 
 

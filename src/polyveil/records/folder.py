@@ -50,7 +50,7 @@ class FolderSource:
         for entry in walk(root):
             if entry.verdict is Verdict.TABLE:
                 self._add_table(entry.name)
-            elif entry.verdict is Verdict.IGNORE:
+            elif entry.verdict in {Verdict.IGNORE, Verdict.SHARD}:
                 self.ignored[entry.reason] += 1
 
     def __len__(self) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Parquet file with rows and pictures, read one row group at a time.
+"""Parquet files with rows and pictures, read one row group at a time.
 
 The picture column is the first one with the Hugging Face Image feature, a struct of `bytes` and
 `path`, or a binary column called `image`. Values that JSON does not know become strings (dates,
@@ -15,82 +15,115 @@ import datetime
 import decimal
 import hashlib
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from polyveil import _optional
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.records import jsonl
+from polyveil.records.folder import SPLITS
 from polyveil.records.record import Record, Refused
 from polyveil.records.table import Table, take_person
 
-TABLE_ID = "data.parquet"
 _BATCH = 32
 _MAX_GROUP = 2 << 30
+_PUBLIC = re.compile(r"(?:(?:train|test|validation|val|valid|dev)(?:-\d+-of-\d+)?|\d+)\.parquet")
+"""File names that say nothing about anybody, as the Hub writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """One file: its table and the number of rows of each row group; or why it cannot be read."""
+
+    table: Table
+    path: Path
+    groups: tuple[int, ...]
+    trouble: str = ""
 
 
 class ParquetSource:
-    """Records of a Parquet file, streamed.
+    """Records of one Parquet file, or of a folder of them, streamed.
+
+    Args:
+      root: the file or the folder.
+      shards: (path relative to the folder, file) of each file; None where `root` is the file.
 
     Attributes:
-      root: the file.
-      tables: the one table, with its schema.
+      tables: prefix of a record's id -> the file's table, with its schema.
       ignored: reason -> how many values were left out for it; grows while reading.
     """
 
     kind = "parquet"
 
-    def __init__(self, path: Path) -> None:
-        pa = _optional.require("pyarrow", extra="parquet", purpose="Reading Parquet")
+    def __init__(self, root: Path, shards: Sequence[tuple[str, Path]] | None = None) -> None:
+        self._pa = _optional.require("pyarrow", extra="parquet", purpose="Reading Parquet")
         self._pq = _optional.require("pyarrow.parquet", extra="parquet", purpose="Reading Parquet")
-        self.root = path
+        self._errors = (OSError, self._pa.ArrowException, ValueError, OverflowError)
+        self.root = root
         self.ignored: Counter[str] = Counter()
-        try:
-            with self._pq.ParquetFile(path) as file:
-                self._groups = [
-                    file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)
-                ]
-                schema = file.schema_arrow.remove_metadata()
-        except (OSError, pa.ArrowException) as error:
-            raise UsageError(
-                f"input: {type(error).__name__} while opening; expected a whole Parquet file."
-            ) from None
-        self._errors = (OSError, pa.ArrowException, ValueError, OverflowError)
-        self._picture = _picture_column(pa, schema)
-        columns = tuple(name for name in schema.names if name != self._picture)
-        body = bytes(schema.serialize())
-        table = Table(TABLE_ID, "", "parquet", columns, body, self._picture)
-        self.tables = {TABLE_ID: table}
+        files = [(root.name, root)] if shards is None else shards
+        self._shards = [
+            self._open(_place(name, number, len(files)), path)
+            for number, (name, path) in enumerate(files, start=1)
+        ]
+        self.tables = {shard.table.id: shard.table for shard in self._shards}
+        if all(shard.trouble for shard in self._shards):
+            raise UsageError(f"input: {self._shards[0].trouble} No other file could be read.")
 
     def __len__(self) -> int:
-        """How many items `records` yields: the rows, as the file's footer counts them."""
-        return sum(self._groups)
+        """How many items `records` yields: the rows, as the files' footers count them."""
+        return sum(1 if shard.trouble else sum(shard.groups) for shard in self._shards)
 
     def records(self) -> Iterator[Record | Refused]:
         """Every row once, in order; what cannot be read is a Refused."""
-        start = 0
-        with self._pq.ParquetFile(self.root) as file:
-            for group, count in enumerate(self._groups):
-                done = 0
-                for done, row in enumerate(self._rows(file, group), start=1):
-                    yield self._record(f"{TABLE_ID}:{start + done}", row)
-                    if done == count:
-                        break
-                # A damaged page ends its row group; every row that it took along is told.
-                for missing in range(done + 1, count + 1):
-                    why = "row: its row group is damaged or too large; expected a whole one."
-                    yield Refused(f"{TABLE_ID}:{start + missing}", "UnreadableRecord", why)
-                start += count
+        for shard in self._shards:
+            if shard.trouble:
+                yield Refused(f"{shard.table.id}:0", "UnreadableRecord", shard.trouble)
+            else:
+                with self._pq.ParquetFile(shard.path) as file:
+                    yield from self._read(file, shard)
 
     def fingerprint(self, key: bytes = b"") -> str:
-        """Hex that changes when the file does; see `FolderSource.fingerprint`."""
+        """Hex that changes when a file does; see `FolderSource.fingerprint`."""
         digest = hashlib.blake2b(key=key, digest_size=16)
-        with self.root.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        for shard in self._shards:
+            digest.update(repr((shard.table.id, shard.path.stat().st_size)).encode())
+            with shard.path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
         return digest.hexdigest()
+
+    def _open(self, place: tuple[str, str], path: Path) -> _Shard:
+        table_id, folder = place
+        try:
+            with self._pq.ParquetFile(path) as file:
+                footer = file.metadata
+                groups = tuple(footer.row_group(n).num_rows for n in range(footer.num_row_groups))
+                schema = file.schema_arrow.remove_metadata()
+        except self._errors as error:
+            trouble = f"{type(error).__name__} while opening; expected a whole Parquet file."
+            return _Shard(Table(table_id, folder, "parquet"), path, (), trouble)
+        picture = _picture_column(self._pa, schema)
+        columns = tuple(name for name in schema.names if name != picture)
+        body = bytes(schema.serialize())
+        return _Shard(Table(table_id, folder, "parquet", columns, body, picture), path, groups)
+
+    def _read(self, file: Any, shard: _Shard) -> Iterator[Record | Refused]:
+        start = 0
+        for group, count in enumerate(shard.groups):
+            done = 0
+            for done, row in enumerate(islice(self._rows(file, group), count), start=1):
+                yield self._record(f"{shard.table.id}:{start + done}", row, shard.table.picture)
+            # A damaged page ends its row group; every row that it took along is told.
+            for missing in range(done + 1, count + 1):
+                why = "row: its row group is damaged or too large; expected a whole one."
+                yield Refused(f"{shard.table.id}:{start + missing}", "UnreadableRecord", why)
+            start += count
 
     def _rows(self, file: Any, group: int) -> Iterator[dict[str, Any]]:
         if file.metadata.row_group(group).total_byte_size > _MAX_GROUP:
@@ -102,8 +135,8 @@ class ParquetSource:
         except self._errors:
             return
 
-    def _record(self, record_id: str, row: dict[str, Any]) -> Record | Refused:
-        cell = row.pop(self._picture, None) if self._picture else None
+    def _record(self, record_id: str, row: dict[str, Any], picture: str) -> Record | Refused:
+        cell = row.pop(picture, None) if picture else None
         try:
             image, name = _picture(cell)
             person = take_person(row)
@@ -129,6 +162,14 @@ class ParquetSource:
             return str(value)
         self.ignored[f"value of type {type(value).__name__}"] += 1
         return None
+
+
+def _place(name: str, number: int, count: int) -> tuple[str, str]:
+    """(id of the table, its folder): the file's own name only where that says nothing."""
+    folder, _, file = name.rpartition("/")
+    if SPLITS.issuperset(folder.split("/") if folder else ()) and _PUBLIC.fullmatch(file):
+        return name, folder
+    return ("data.parquet" if count == 1 else f"data-{number}.parquet"), folder
 
 
 def _picture_column(pa: Any, schema: Any) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opening a data set, whatever it is: a folder with rows, a bare folder of pictures, Parquet."""
+"""Opening a data set: a folder with rows, a folder of pictures, Parquet in one or many files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol
 from polyveil.records.folder import FolderSource, check_root
 from polyveil.records.record import Record, Refused
 from polyveil.records.table import Table
+from polyveil.records.walk import Verdict, inside, walk
 
 
 class Source(Protocol):
@@ -53,4 +54,20 @@ def open_source(path: Path) -> Source:
         from polyveil.records.parquet import ParquetSource  # pyarrow is an extra
 
         return ParquetSource(path)
-    return FolderSource(check_root(path))
+    shards = _shards(check_root(path))
+    if shards:
+        from polyveil.records.parquet import ParquetSource
+
+        return ParquetSource(path, shards)
+    return FolderSource(path)
+
+
+def _shards(root: Path) -> list[tuple[str, Path]]:
+    """(name, file) of the Parquet files of a folder that holds no pictures and no other rows."""
+    top, found = root.resolve(), []
+    for entry in walk(root):
+        if entry.verdict in {Verdict.PICTURE, Verdict.TABLE}:
+            return []
+        if entry.verdict is Verdict.SHARD and (path := inside(top, root / entry.name)):
+            found.append((entry.name, path))
+    return found

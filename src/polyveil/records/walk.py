@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Walking a folder that strangers filled: sorted, never through a link, never out of the folder.
 
-Every entry gets one verdict, so that nothing is lost in silence: a picture, a table, something to
-refuse, or something left out with a reason that can be counted.
+Every entry gets one verdict, so that nothing is lost in silence: a picture, a table, something
+to refuse, or something left out with a reason that can be counted.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Verdict(Enum):
 
     PICTURE = auto()
     TABLE = auto()
+    SHARD = auto()
+    """A Parquet file."""
     REFUSE = auto()
     IGNORE = auto()
 
@@ -106,6 +108,8 @@ def _judge(path: Path, name: str) -> Entry:
     last = name.rpartition("/")[2]
     if last in TABLES:
         verdict, reason = Verdict.TABLE, ""
+    elif last.lower().endswith(".parquet"):
+        verdict, reason = Verdict.SHARD, "Parquet file beside pictures or rows: open it alone"
     elif os.path.splitext(last)[1].lower() in _PICTURES or _looks_like_picture(path):  # noqa: PTH122
         verdict, reason = Verdict.PICTURE, ""
     return Entry(name, verdict, reason, status.st_size, status.st_mtime_ns)
