@@ -34,7 +34,7 @@ CERTAIN = 0.6
 PLACES = 4
 """Doubtful places that get a second look, at most; it bounds the time per picture."""
 
-CLOSE_UP, TURNED = 128, 256
+CLOSE_UP, TURNED = 96, 192
 """Longest side, in pixels, of a second look at a place and at the whole picture."""
 
 
@@ -88,16 +88,31 @@ def united(faces: Sequence[Face]) -> list[Face]:
 def _second_look(
     detector: FaceDetector, pixels: NDArray[np.uint8], seen: Sequence[Face]
 ) -> list[Face]:
+    """What close-ups and turns add. Each series stops at the first face that is certain."""
     picture = pixels.shape[0], pixels.shape[1]
     sure = [face for face in seen if face.score >= ACCEPT]
     weak = [face for face in seen if face.score < ACCEPT and not _inside_any(face, sure)]
-    views = [view for face in weak[:PLACES] for view in around(face.box, picture, side=CLOSE_UP)]
-    if not any(face.score >= CERTAIN for face in sure):
+    found: list[Face] = []
+    for face in weak[:PLACES]:
+        found += _until_certain(detector, pixels, around(face.box, picture, side=CLOSE_UP))
+    if not any(face.score >= CERTAIN for face in [*sure, *found]):
         scale = min(1.0, TURNED / max(picture))
         # Upright as well where that is smaller: faces that fill a picture are too large as it is.
         turns = range(0 if scale < 1 else 1, 4)
-        views += [whole(picture, scale=scale, turns=turn) for turn in turns]
-    return look(detector, pixels, views)
+        views = [whole(picture, scale=scale, turns=turn) for turn in turns]
+        found += _until_certain(detector, pixels, views)
+    return found
+
+
+def _until_certain(
+    detector: FaceDetector, pixels: NDArray[np.uint8], views: Iterable[View]
+) -> list[Face]:
+    found: list[Face] = []
+    for view in views:
+        found += look(detector, pixels, [view])
+        if any(face.score >= CERTAIN for face in found):
+            break
+    return found
 
 
 def _inside_any(face: Face, others: Sequence[Face]) -> bool:
