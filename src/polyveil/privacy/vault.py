@@ -167,6 +167,10 @@ class Vault:
         ]
         self._put(("record", record), {"texts": entries})
 
+    def knows(self, record: str) -> bool:
+        """Whether texts of this released record were put."""
+        return self._get(("record", record)) is not None
+
     def restore_text(self, record: str, text: str, path: tuple[str | int, ...] = ()) -> str:
         """The original of a released string, to the character.
 
@@ -219,9 +223,10 @@ class Vault:
             self._base.execute("COMMIT")
 
     def rotate(self, passphrase: str, *, cost: int = COST) -> None:
-        """Changes the passphrase in one transaction: after a crash either the old or the new holds."""
-        row = self._base.execute("SELECT id FROM header").fetchone()
-        self._write_header(row[0], passphrase, cost)
+        """Changes the passphrase in one transaction: after a crash the old one or the new holds."""
+        with self.batch():
+            row = self._base.execute("SELECT id FROM header").fetchone()
+            self._write_header(row[0], passphrase, cost)
 
     def close(self) -> None:
         """Closes the file."""
@@ -275,7 +280,7 @@ class Vault:
         return int(row[0])
 
     def _check_rows(self, expected_head: str | None) -> None:
-        """Walks the chain; compares it with the sealed head and, if given, with a head kept elsewhere."""
+        """Walks the chain; compares it with the sealed head and with one kept elsewhere."""
         seen = expected_head is None or expected_head == self.head
         for number, tag, body in self._rows():
             if number != self._count + 1:
@@ -322,12 +327,10 @@ class Vault:
         nonce = secrets.token_bytes(_NONCE)
         wrap = AESGCM(_derived(passphrase, salt, cost))
         wrapped = nonce + wrap.encrypt(nonce, self._data_key, _header(vault_id, cost, salt))
-        self._begin() if self._count else self._base.execute("BEGIN IMMEDIATE")
         self._base.execute(
             "INSERT OR REPLACE INTO header VALUES (1, ?, ?, ?, ?, ?, ?)",
             (_FORMAT, vault_id, cost, salt, wrapped, self._sealed_head()),
         )
-        self._base.execute("COMMIT")
 
     def _tag(self, kind: str, name: str) -> bytes:
         return self._mac("tag", encode(kind, name))

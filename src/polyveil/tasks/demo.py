@@ -59,13 +59,13 @@ def demo(out: Path = Path("polyveil-demo"), *, on_event: Listener = silence) -> 
 def write_album(album: Path) -> None:
     """The album as files: four pictures and metadata.jsonl. Writing it again changes nothing."""
     album.mkdir(parents=True, exist_ok=True)
-    portrait = _photograph("astronaut.png").crop((40, 0, 440, 400))
+    portrait = _photograph("astronaut.png").crop((50, 0, 430, 310))
     portrait.save(album / ROWS[0]["file_name"], quality=95)
     sideways = (
-        ImageOps.mirror(portrait).crop((20, 0, 380, 400)).transpose(Image.Transpose.ROTATE_90)
+        ImageOps.mirror(portrait).crop((20, 0, 360, 310)).transpose(Image.Transpose.ROTATE_90)
     )
     sideways.save(album / ROWS[1]["file_name"], quality=95, exif=_exif())
-    portrait.crop((60, 0, 340, 300)).convert("L").save(album / ROWS[2]["file_name"])
+    portrait.crop((50, 0, 330, 300)).convert("L").save(album / ROWS[2]["file_name"])
     _photograph("camera.png").save(album / ROWS[3]["file_name"])
     lines = (json.dumps(row, ensure_ascii=False) for row in ROWS)
     (album / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

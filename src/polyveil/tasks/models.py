@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from polyveil import _weights
-from polyveil.detect.centerface import weights_file
+from polyveil.detect.centerface import weights_path
 from polyveil.errors import EXIT_CLEAN, EXIT_RISK_FOUND, WeightsError
 
 
@@ -60,7 +60,7 @@ class Models:
 def models() -> Models:
     """Every weight file with its provenance; reads and hashes each."""
     ours = [_shipped(name) for name in sorted(_weights.manifest())]
-    path = weights_file()
+    path = weights_path()
     face = Model(
         name=path.name,
         megabytes=path.stat().st_size / 1e6,

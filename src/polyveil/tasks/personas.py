@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who gets which persona: the identity graph of the whole data set, cast at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, cast
+
+from polyveil.privacy.key import ProjectKey
+from polyveil.records.graph import IdentityGraph, Person
+from polyveil.records.identity import LocalPerson
+from polyveil.replace.casting import Part, PersonaRegistry, cast_all
+from polyveil.replace.casting import cast as cast_one
+from polyveil.replace.persona import Persona
+from polyveil.tasks.settings import Settings
+
+
+class Personas:
+    """Looks up the persona of a person of one record; the same human, the same persona."""
+
+    def __init__(self, graph: IdentityGraph, key: ProjectKey, settings: Settings) -> None:
+        self._graph = graph
+        self.registry = PersonaRegistry()
+        everyone = dict(graph.persons())
+        self._ids = {root: person.id for root, person in everyone.items()}
+        cast_all(key, (part_of(person, settings) for person in everyone.values()), self.registry)
+
+    def __len__(self) -> int:
+        """How many humans there are."""
+        return len(self._ids)
+
+    def of(self, person: LocalPerson) -> Persona:
+        """The persona of one person of one record that the graph was told of."""
+        return self.registry.personas[self._ids[self._graph.person_id(person.keys)]]
+
+    def originals(self, cast: Iterable[Persona]) -> dict[str, tuple[str, ...]]:
+        """Persona's token -> the real names behind it. Secret."""
+        return {persona.token: self.registry.originals[persona.token] for persona in cast}
+
+    def all(self) -> Iterator[tuple[str, Persona]]:
+        """(person id, persona), for the vault."""
+        yield from self.registry.personas.items()
+
+
+def part_of(person: Person, settings: Settings) -> Part:
+    """What the casting may know of a person under these settings."""
+    sex = person.facet("sex") if settings.keep_sex else None
+    known = cast(Literal["man", "woman"], sex) if sex in ("man", "woman") else None
+    return Part(
+        person=person.id,
+        names=tuple(surface for forms in person.surfaces.values() for surface in sorted(forms)),
+        sex=known,
+        age=person.facet("age") if settings.keep_age else None,
+        facets={f: v for f in ("glasses", "beard") if (v := person.facet(f))},
+    )
+
+
+def stranger(key: ProjectKey, name: str, sex: Literal["man", "woman"] | None = None) -> Persona:
+    """A persona for someone whom only the second search found; equal names, equal personas."""
+    return cast_one(key, Part(person=f"name:{name}", names=(name,), sex=sex), PersonaRegistry())

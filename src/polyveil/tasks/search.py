@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The find stage over a whole data set: every record searched once, in workers, in input order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from polyveil.errors import RecordError
+from polyveil.records.record import Record, Refused
+from polyveil.tasks.events import Listener, RecordDone
+from polyveil.tasks.find import Found, find, refused, without_embeddings
+from polyveil.tasks.pool import Pool
+
+STAGE = "find"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A record, or a refusal of the reader's that only passes through."""
+
+    index: int
+    item: Record | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What became of one job."""
+
+    index: int
+    result: Found | Refused
+
+
+def search(
+    items: Iterable[tuple[int, Record | Refused]],
+    *,
+    workers: int,
+    on_event: Listener,
+    skip: Callable[[int], bool] = lambda index: False,
+) -> Iterator[Searched]:
+    """Searches the items that are not to be skipped; yields in order."""
+    jobs = (Job(index, item) for index, item in items if not skip(index))
+    for searched in Pool(_one, crashed=_crashed, workers=workers).map(jobs):
+        on_event(RecordDone(STAGE, refused=isinstance(searched.result, Refused)))
+        yield searched
+
+
+def _one(job: Job) -> Searched:
+    if isinstance(job.item, Refused):
+        return Searched(job.index, job.item)
+    result = find(job.item)
+    return Searched(
+        job.index, result if isinstance(result, Refused) else without_embeddings(result)
+    )
+
+
+def _crashed(job: Job, error: RecordError) -> Searched:
+    return Searched(job.index, refused(job.item.id, error))
