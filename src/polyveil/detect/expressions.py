@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: SIM905 - word lists read better as text
 """Identity expressions: noun phrases that single a person out, with what they say of the looks.
 
 "an elderly bearded man wearing glasses", "the goalkeeper on the left", "her brother", "two women
@@ -9,29 +10,21 @@ English only.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
 from polyveil.detect import person_words as lexicon
 from polyveil.detect.normalise import normalise
+from polyveil.detect.person_looks import WORD, attribute_words, facets
 from polyveil.records.finding import Kind, Mention
 
-_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*|[^\w\s]")
 _ARTICLES = frozenset("a an the this that these those my your our".split())
-_STOPS = frozenset(".!?;:\n")
 _WEARS = frozenset("wearing wears wear dressed sporting donning".split())
-_FILL = frozenset("a an the his her their its very big large small long short dark light bright thick thin old new "
-                  "matching striped checkered checked flowered floral plaid patterned colorful colourful full "
-                  "bright pale traditional business winter baseball cowboy bike straw knit knitted hard sun "
-                  "wide-brimmed reading framed rimmed pair of all long-sleeved short-sleeved sleeveless "
-                  "and or two-piece ski hooded blonde blond curly wavy straight braided spiky shoulder-length "
-                  "military school wool woolen silk cotton fur fancy some".split())  # fmt: skip
-_AGE = re.compile(r"(\d{1,3}|[a-z]+)[- ]?years?[- ]old|(\d{1,3})[- ]?(?:yo|y/o)", re.I)
 _REACH = 8
 """Words that one modifier may span."""
 
-Attribute = tuple[str, str, int, int]
+
+__all__ = ["ExpressionFinder", "attribute_words", "facets"]
 
 
 class ExpressionFinder:
@@ -43,7 +36,7 @@ class ExpressionFinder:
         """Mentions of one text, in order, not overlapping, offsets of the text as it came."""
         plain = normalise(text)
         words = [
-            (match[0].lower(), match.start(), match.end()) for match in _WORD.finditer(plain.text)
+            (match[0].lower(), match.start(), match.end()) for match in WORD.finditer(plain.text)
         ]
         found = []
         for first, last, bare in _phrases([word for word, _, _ in words], words, plain.text):
@@ -188,7 +181,7 @@ def _back(
 
 
 def _looks(words: Sequence[str], at: int) -> int:
-    """Length of "in a red shirt and black hat", "with long hair", "wearing glasses"; 0 if none here."""
+    """Length of "in a red shirt", "with long hair", "wearing glasses"; 0 if none is here."""
     start = at
     if at < len(words) and words[at] in {"who", "that"} and at + 2 < len(words):
         at += 1 + (words[at + 1] in {"is", "are", "was", "were", "has", "have"})
@@ -215,7 +208,11 @@ def _facet_run(words: Sequence[str], start: int, at: int) -> int:
         word = words[index]
         if _carries(word):
             end = index + 1
-        elif word not in _FILL and word not in lexicon.MODIFIERS and word not in {",", "facial"}:
+        elif (
+            word not in lexicon.FILL
+            and word not in lexicon.MODIFIERS
+            and word not in {",", "facial"}
+        ):
             break
         if end and index - end > 3:
             break
@@ -231,23 +228,14 @@ def _facet_run(words: Sequence[str], start: int, at: int) -> int:
         colour_only
         and end < len(words)
         and words[end].isalpha()
-        and words[end] not in _AFTER_COLOUR
+        and words[end] not in lexicon.AFTER_COLOUR
     ):
-        end = next((i + 1 for i in range(end - 1, at - 1, -1) if words[i] in _GARMENTS), 0)
+        end = next((i + 1 for i in range(end - 1, at - 1, -1) if words[i] in lexicon.garments()), 0)
     return end - start if end else 0
 
 
-_AFTER_COLOUR = frozenset(
-    "is are was were and or on at with who that jumps runs stands sits walks rides holds plays looks in to from "
-    "holding playing riding walking standing sitting running jumping looking talking while as by next near has "
-    "kicks throws catches tackles does performs makes takes goes wearing smiles leaning posing being waiting".split()
-)
-"""What may follow a bare "in red" for it to mean clothes; "in red tents" does not."""
-_GARMENTS = lexicon.CLOTHES | frozenset(lexicon.SIMPLE) | {"hair"}
-
-
 def _carries(word: str) -> bool:
-    return word in _GARMENTS or word in lexicon.COLOUR_WORDS
+    return word in lexicon.garments() or word in lexicon.COLOUR_WORDS
 
 
 def _position(words: Sequence[str], at: int) -> int:
@@ -309,155 +297,3 @@ def _belongs(words: Sequence[str], at: int) -> int:
     while index < len(words) and index < at + 5 and words[index] in lexicon.ADJECTIVES:
         index += 1
     return index + 1 - at if index < len(words) and words[index][0].isalpha() else 0
-
-
-def facets(surface: str) -> dict[str, str]:
-    """Facets of a phrase, one value each; adjectives and modifiers go before what the noun implies."""
-    result: dict[str, str] = {}
-    words = _words(surface)
-    for facet, value, _, _ in [*_described(surface, words), *_implied(words)]:
-        result.setdefault(facet, value)
-    result["count"] = _count([word for word, _, _ in words])
-    return result
-
-
-def _count(words: Sequence[str]) -> str:
-    """ "1", "2", ... or "many"."""
-    for word in words:
-        if word in lexicon.NUMBERS and word != "one":
-            return str(lexicon.NUMBERS[word])
-        if word.isdigit() and len(word) < 3:
-            return str(int(word))
-        if word in {"couple", "pair", "both", "twin", "twins"}:
-            return "2"
-        if word == "trio":
-            return "3"
-        if word in {"group", "crowd", "bunch", "team", "line", "row"}:
-            return "many"
-        if word in lexicon.nouns():
-            head = lexicon.nouns()[_head(words)]
-            return "many" if head.plural else "1"
-    return "1"
-
-
-def _head(words: Sequence[str]) -> str:
-    """The person noun of a phrase: the last one of the first run."""
-    nouns, head = lexicon.nouns(), ""
-    for word in words:
-        if word in nouns:
-            head = word
-        elif head:
-            break
-    return head
-
-
-def attribute_words(surface: str) -> list[Attribute]:
-    """(facet, value, start, end) of every word of a phrase that says how a person looks, in order.
-
-    The person noun itself is among them with what it says of sex and age ("girl": woman, child);
-    offsets are characters of `surface`.
-    """
-    words = _words(surface)
-    return sorted([*_described(surface, words), *_implied(words)], key=lambda item: item[2:])
-
-
-def _words(surface: str) -> list[tuple[str, int, int]]:
-    return [(match[0].lower(), match.start(), match.end()) for match in _WORD.finditer(surface)]
-
-
-def _implied(words: Sequence[tuple[str, int, int]]) -> Iterator[Attribute]:
-    """What the person noun says by itself."""
-    head = _head([word for word, _, _ in words])
-    for word, start, end in words:
-        if head and word == head:
-            noun = lexicon.nouns()[head]
-            if noun.sex:
-                yield "sex", noun.sex, start, end
-            if noun.age:
-                yield "age", noun.age, start, end
-            return
-
-
-def _described(surface: str, words: Sequence[tuple[str, int, int]]) -> Iterator[Attribute]:
-    """What adjectives and modifiers say."""
-    plain = [word for word, _, _ in words]
-    years = _AGE.search(surface)
-    if years:
-        yield "age", _band(years[1] or years[2]), years.start(), years.end()
-    head = next((at for at, word in enumerate(plain) if word == _head(plain)), 0)
-    for at, (word, start, end) in enumerate(words):
-        if years and years.start() <= start < years.end():
-            continue
-        before, behind = at < head, plain[at + 1 : at + 6]
-        if word in lexicon.COLOUR_WORDS or word in lexicon.HAIR_COLOURS:
-            found = _colour(word, before, plain, at)
-            if found:
-                yield *found, start, end
-            elif word not in lexicon.SIMPLE or not before:
-                continue
-            else:
-                yield *lexicon.SIMPLE[word], start, end
-        elif word in {"long", "short"} and "hair" in _until_break(behind):
-            yield "hair_length", word, start, end
-        elif word.endswith("-haired"):
-            tone = word.split("-")[0]
-            if tone in lexicon.HAIR_COLOURS:
-                yield "hair", lexicon.HAIR_COLOURS[tone], start, end
-            elif tone in {"long", "short"}:
-                yield "hair_length", tone, start, end
-        elif word.endswith("-clad") and word.split("-")[0] in lexicon.COLOUR_WORDS:
-            yield "clothes", lexicon.COLOUR_WORDS[word.split("-")[0]], start, end
-        elif word in lexicon.PLACES_IN_PICTURE and (before or _located(plain, at)):
-            yield "position", lexicon.PLACES_IN_PICTURE[word], start, end
-        elif word in lexicon.SIMPLE and not (
-            at == head and word not in {"redhead", "blonde", "brunette", "adult"}
-        ):
-            yield *lexicon.SIMPLE[word], start, end
-
-
-def _colour(word: str, before: bool, plain: Sequence[str], at: int) -> tuple[str, str] | None:
-    """What a colour is the colour of: hair, clothes, or, before the person noun, nothing we use."""
-    if before:
-        return None
-    for behind in _until_break(plain[at + 1 : at + 6]):
-        if behind == "hair":
-            return "hair", lexicon.HAIR_COLOURS.get(word, "dyed")
-        if behind in lexicon.HATS or behind in {
-            "glasses",
-            "sunglasses",
-            "beard",
-            "moustache",
-            "mustache",
-        }:
-            return None
-        if behind in lexicon.CLOTHES:
-            break
-    return ("clothes", lexicon.COLOUR_WORDS[word]) if word in lexicon.COLOUR_WORDS else None
-
-
-def _until_break(words: Sequence[str]) -> list[str]:
-    """Words up to the next preposition, or garment, which a colour before it belongs to."""
-    result = []
-    for word in words:
-        if word in {"in", "with", "wearing", "on", "at", "who", "of"}:
-            break
-        result.append(word)
-        if (
-            word in _GARMENTS
-            and word not in lexicon.COLOUR_WORDS
-            and word not in lexicon.HAIR_COLOURS
-        ):
-            break
-    return result
-
-
-def _located(plain: Sequence[str], at: int) -> bool:
-    return any(word in {"on", "in", "at", "to", "(", "["} for word in plain[max(0, at - 4) : at])
-
-
-def _band(number: str) -> str:
-    years = int(number) if number.isdigit() else lexicon.NUMBERS.get(number.lower(), 30)
-    for limit, band in ((3, "baby"), (13, "child"), (20, "teenager"), (65, "adult")):
-        if years < limit:
-            return band
-    return "senior"

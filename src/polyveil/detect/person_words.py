@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501, SIM905 - word lists
 """English words for people, and words that say how a person looks, with the facet they speak of.
 
 One entry is `singular[/plural]`; without a plural an "s" is added. Sex and age stand in the title
@@ -171,7 +172,7 @@ SIMPLE: dict[str, tuple[str, str]] = {
     "ponytail": ("hair_length", "long"), "dreadlocks": ("hair_length", "long"),
     "long-haired": ("hair_length", "long"), "short-haired": ("hair_length", "short"),
     "leftmost": ("position", "left"), "rightmost": ("position", "right"),
-    **{word: ("hat", "hat") for word in HATS},
+    **dict.fromkeys(HATS, ("hat", "hat")),
 }  # fmt: skip
 PLACES_IN_PICTURE = {
     "left": "left", "right": "right", "middle": "middle", "centre": "middle", "center": "middle",
@@ -185,6 +186,20 @@ swing crib shower food pram doll toy bed seat chair car cars truck band boat hou
 dress gown room station made hole hood hunt eating piano s
 """.split())  # fmt: skip
 """A person noun directly before one of these is no person: "baby elephant", "guard rail"."""
+
+FILL = frozenset("a an the his her their its very big large small long short dark light bright thick thin old new "
+                  "matching striped checkered checked flowered floral plaid patterned colorful colourful full "
+                  "bright pale traditional business winter baseball cowboy bike straw knit knitted hard sun "
+                  "wide-brimmed reading framed rimmed pair of all long-sleeved short-sleeved sleeveless "
+                  "and or two-piece ski hooded blonde blond curly wavy straight braided spiky shoulder-length "
+                  "military school wool woolen silk cotton fur fancy some".split())  # fmt: skip
+"""Words that may stand inside "in a ... shirt" without ending it."""
+AFTER_COLOUR = frozenset(
+    "is are was were and or on at with who that jumps runs stands sits walks rides holds plays looks in to from "
+    "holding playing riding walking standing sitting running jumping looking talking while as by next near has "
+    "kicks throws catches tackles does performs makes takes goes wearing smiles leaning posing being waiting".split()
+)
+"""What may follow a bare "in red" for it to mean clothes; "in red tents" does not."""
 
 
 def _entries() -> Iterator[tuple[str, Noun]]:
@@ -204,3 +219,9 @@ def nouns() -> dict[str, Noun]:
     table.pop("", None)
     table["couple"] = Noun(None, "adult", True, False)
     return table
+
+
+@cache
+def garments() -> frozenset[str]:
+    """Words that end "in ...", "with ...", "wearing ..." with something seen on a person."""
+    return CLOTHES | frozenset(SIMPLE) | {"hair"}

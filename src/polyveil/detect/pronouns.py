@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: SIM905, E501 - word lists read better as text
 """Third-person pronouns and their grammatical case, so that a rewriter can put another sex in.
 
 "her" is two words in one: before a noun it is "his", else it is "him"; "his" before no noun is
