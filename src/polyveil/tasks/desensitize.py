@@ -44,6 +44,7 @@ from polyveil.tasks.search import STAGE as FIND
 from polyveil.tasks.search import search
 from polyveil.tasks.settings import Settings, cores
 from polyveil.tasks.tally import Tally
+from polyveil.verify.reidentify import Reidentification
 
 REPLACE, MEASURE = "replace", "measure"
 _FINDINGS = "findings"
@@ -279,7 +280,7 @@ def _public(options: Options) -> dict[str, Any]:
 
 def _measure(
     source: Source, key: ProjectKey, writer: Writer, options: Options
-) -> list[measuring.Reidentification]:
+) -> list[Reidentification]:
     journal = writer.journal
     options.on_event(StageStarted(MEASURE, len(source)))
 

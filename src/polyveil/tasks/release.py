@@ -75,15 +75,15 @@ class Release:
         """Never raises for a bad record."""
         clock = Clock()
         try:
-            candidate, attempts = self._clean(job, clock)
-            outcome = self._write(job, candidate, attempts)
+            candidate, plan, attempts = self._clean(job, clock)
+            outcome = self._write(job, candidate, plan, attempts)
             clock.lap("write")
         except RecordError as error:
             return crashed(job, error)
         reversals = _reversals(candidate) if self.keep_reversals else {}
         return Released(job.index, outcome, reversals, clock.seconds)
 
-    def _clean(self, job: Job, clock: Clock) -> tuple[Candidate, int]:
+    def _clean(self, job: Job, clock: Clock) -> tuple[Candidate, Plan, int]:
         pixels = None if job.record.image is None else decode(job.record.image).pixels
         clock.lap("decode")
         plan = Plan.of(job.found, job.personas, job.originals)
@@ -93,15 +93,16 @@ class Release:
                 job.record, pixels, plan, self.key, self.settings, clock
             )
             if not left:
-                return candidate, number
+                return candidate, plan, number
         raise UnsafeRecord(
             f"after {self.settings.attempts} attempts: {'; '.join(left)}. Nothing was exported."
         )
 
-    def _write(self, job: Job, candidate: Candidate, attempts: int) -> OutcomeRow:
+    def _write(self, job: Job, candidate: Candidate, plan: Plan, attempts: int) -> OutcomeRow:
         safe = Desensitized(job.record.id, candidate.row, candidate.pixels, candidate.notes)
         facts = {
-            "faces": len(candidate.painted.shown),
+            "faces": len(plan.faces),
+            "late_faces": len(plan.faces) - len(job.found.findings.faces),
             "mentions": dict(Counter(edit.kind.value for edit in candidate.edits)),
             "attempts": attempts,
         }

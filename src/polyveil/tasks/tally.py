@@ -48,9 +48,13 @@ class Tally:
         )
 
     def released(self, facts: Mapping[str, Any]) -> None:
-        """A record left; `facts` = {"faces": n, "mentions": {kind: n}, "attempts": n}."""
+        """A record left; `facts` as `tasks.release` writes them.
+
+        Faces that only the second search found count as found, too.
+        """
         self._records["released"] += 1
         self._replaced["faces"] += facts["faces"]
+        self._found["faces"] += facts["late_faces"]
         self._replaced.update(facts["mentions"])
         self._attempts[str(facts["attempts"])] += 1
 

@@ -22,6 +22,7 @@ def progress(*, quiet: bool = False) -> Iterator[Listener]:
         MofNCompleteColumn,
         Progress,
         SpinnerColumn,
+        TaskID,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -38,7 +39,7 @@ def progress(*, quiet: bool = False) -> Iterator[Listener]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        stages: dict[str, int] = {}
+        stages: dict[str, TaskID] = {}
         refused: dict[str, int] = {}
 
         def listen(event: Event) -> None:
