@@ -66,6 +66,17 @@ def test_no_canary_survives(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", MAKERS)
+def test_no_canary_is_logged_or_printed(
+    form: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("DEBUG")
+    through(form)
+    printed = "".join(capfd.readouterr())
+    assert CANARY.decode() not in caplog.text + printed
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("form", MAKERS)
 def test_pixels_are_the_same_to_the_eye(form: str) -> None:
     before, after = decode(MAKERS[form]()), decode(through(form))
     assert after.format == form

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +178,20 @@ def test_rows_of_a_bare_folder_are_written_beside_it(tmp_path: Path) -> None:
     (row,) = rows(out / "metadata.jsonl")
     assert row["text"] == "made"
     assert (out / row["file_name"]).is_file()
+
+
+def test_a_worker_writes_and_the_main_process_settles(tmp_path: Path) -> None:
+    with Journal.open(tmp_path, "ab") as journal:
+        writer = Writer(tmp_path, journal, Layout({}, journal.salt()))
+        door = pickle.loads(pickle.dumps(writer.door))  # noqa: S301
+        safe = Desensitized("picture:1", {}, np.zeros((3, 3), np.uint8))
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            outcome = pool.submit(door.write, Record("picture:1", {}), safe).result()
+        assert not journal.settled(0)
+        writer.settle(0, outcome)
+        assert journal.outcome(0) == outcome
+    assert outcome.file is not None
+    assert (tmp_path / outcome.file).is_file()
 
 
 @pytest.mark.parametrize(

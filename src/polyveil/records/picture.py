@@ -20,6 +20,7 @@ becomes one UnreadableRecord that quotes neither names nor bytes.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import stat
 import warnings
@@ -44,6 +45,9 @@ SUFFIXES = {
     "AVIF": ".avif",
 }
 """Formats that are read, by Pillow's name -> the suffix that export gives them."""
+
+# Pillow logs the values of tags it reads, names and places among them, to whoever listens.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 _OPENERS = {name: (name,) for name in SUFFIXES} | {"JPEG": ("JPEG", "MPO")}
 _AVIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
