@@ -149,7 +149,9 @@ def desensitize_summary(report: DesensitizeReport) -> str:
     """A few lines for the terminal."""
     counts = report.job.counts
     lines = [went_in(report.job), came_out(counts), was_refused(counts)]
-    kinds = [f"{kind_words(kind)} {one.replaced:,}" for kind, one in _by_size(counts)]
+    kinds = [
+        f"{kind_words(kind)} {one.replaced:,}" for kind, one in _by_size(counts) if one.replaced
+    ]
     if kinds:
         lines.append("Replaced: " + ", ".join(kinds) + ".")
     ambiguous = sum(counts.ambiguous.values())
