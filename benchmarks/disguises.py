@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import _common
 import identifiers
 
-SEED, VALUES = 20261121, 8
+# Values of seed 20261121 were looked at while the patterns were written; these were not.
+SEED, VALUES = 7, 8
 Maker = Callable[[random.Random], str]
 
 

@@ -60,13 +60,15 @@ _STREETS = tuple(
         rf"(?<![\w.,$€£-]){_NUMBER},?[ ](?:(?:(?i:[NSEW]|north|south|east|west)\.?"
             rf"|[A-Z\u00c0-\u024f]{_WORD[8:]}|\d{{1,3}}(?:st|nd|rd|th))[ ]){{1,4}}"
             rf"(?i:{_EN_TYPES})\b\.?",
-        rf"(?i)(?<![\w.,$€£-])\d{{1,5}}[ ](?:(?!{_SMALL_WORDS}){_WORD}[ ]){{1,3}}(?:{_EN_SURE})\b\.?"
+        rf"(?i)(?<![\w.,$€£-])\d{{1,5}}[ ](?:(?!{_SMALL_WORDS}){_WORD}[ ]){{1,3}}"
+            rf"(?:{_EN_SURE})\b\.?"
             r"(?=[ ]?(?:,|\.|$|\n|apt|suite|unit|in\b))",
         # 12 rue de la Paix / Calle Mayor 5 / Via Roma, 10
         rf"(?<![\w.,-]){_NUMBER},?[ ](?:bis[ ]|ter[ ])?(?i:rue|avenue|boulevard|bd|place"
             rf"|chemin|allée|impasse|quai|route|cours)[ ](?:{_WORD}[ ]?){{1,5}}",
         rf"(?<!\w)(?i:{_ROMANCE})\.?[ ](?:(?:[^\W\d_a-z][\w'’.-]{{0,30}}|de|la|las|los"
-            rf"|del|di|da|do|dos|du|des|le|les|l'|della|delle|dei|degli|van|von|der|den|y|e|et)[ ,]{{1,2}}){{1,5}}"
+            rf"|del|di|da|do|dos|du|des|le|les|l'|della|delle|dei|degli"
+            rf"|van|von|der|den|y|e|et)[ ,]{{1,2}}){{1,5}}"
             rf"(?:n[º°o.]{{0,2}}[ ]?)?{_NUMBER}(?!\w)",
         # Hauptstraße 12 / Kerkstraat 12 bis / Am Markt Platz 3
         rf"(?<!\w)(?:[^\W\d_a-z][\w-]{{1,30}}[ ]){{0,2}}(?!During|Spring"
@@ -95,9 +97,8 @@ _POSTCODES = tuple(
             r"|M[ADEHINOPST]|N[CDEHJMVY]|O[HKR]|P[ARW]|RI|S[CD]|T[NX]|UT|V[AIT]"
             r"|W[AIVY]),?[ ]\d{5}(?:-\d{4})?(?!\w)",
         r"(?<!\w)(?:D|A|CH|F|I|B|NL|DK|S|N|E)-\d{4,5}(?=[ ][A-ZÄÖÜ])",
-        r"(?i)(?<=zip: )\d[\w -]{2,8}\w|(?i:(?<!\w)(?:zip|zip ?code|post ?code"
-            r"|postal code|plz|code postal|c\.?p\.?)[:. ]{1,3}(?:is )?)([A-Z0-9]{2,5}"
-            r"(?:[ -]\d[A-Z0-9]{1,3})?)(?!\w)",
+        r"(?i)(?<!\w)(?:zip|zip[- ]?codes?|post[- ]?codes?|postal codes?|plz|code postal|c\.?p\.?)"
+        r"(?!\w)\D{0,40}?(?<!\w)(\d{3,5}(?:[ -](?:\d{2,4}|[A-Z]{2})(?!\w))?)(?!\w|[.,]\d)",
         r"(?<=\n)[ ]{0,3}\d{5}(?:-\d{4})?(?=[ ]?(?:\n|$|[A-Z]))|(?<=, )\d{5}(?:-\d{4})?"
             r"(?=\s{0,2}(?:$|\n))",
     )

@@ -25,7 +25,7 @@ REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "CH", "AT", "SE", "NO
 _CUES = (
     "tel|tels|telephone|phone|phones|call|called|calls|calling|mobile|cell|cellphone|fax|whatsapp|"
     "sms|text|texted|dial|ring|reach|reached|contact|telefon|tel[eé]fono|telefone|t[eé]l[eé]phone|"
-    "handy|mobil|portable|rufnummer|ruf|anruf|gsm|hotline|answer|answering|answers"
+    "handy|mobil|portable|rufnummer|ruf|anruf|gsm|hotline|line|office|desk|support|service|available|operator|answer|answering|answers"
     "|messages|message|helpline|landline|voicemail|"
     "phone number|number is|number|ph|tfn|mob"
 )
@@ -47,6 +47,9 @@ _TYPICAL = re.compile(
     r"|0\d{1,4}[ ./-]{1,3}\d{2,8}(?:[ .-]?\d{2,4}){0,4}"  # 0688 872 49 99
     r"|\d{3}[ ]\d{3}[ ]\d{3}|\d{2}(?:[-.]\d{2}){3}"
 )
+
+# Of no numbering plan that we know, yet nothing else is written like this.
+_UNMISTAKABLE = re.compile(r"\(\d{2,4}\)[ -]?\d{3,4}[ -]\d{3,4}|1?[-. ]?\d{3}-\d{3}-\d{4}")
 
 
 def find(view: Normalised) -> Iterator[Mention]:
@@ -90,7 +93,8 @@ def _number(core: str, digits: str, announced: bool) -> tuple[str, str, float]:
         national = _parsed(digits, region)
         if national:
             return national[0], region, 0.9 if announced and typical else 0.75
-    return (digits, "", 0.6) if announced and len(digits) < 14 else ("", "", 0.0)
+    unplanned = announced or _UNMISTAKABLE.fullmatch(core)
+    return (digits, "", 0.6) if unplanned and len(digits) < 14 else ("", "", 0.0)
 
 
 def _parsed(digits: str, region: str | None) -> tuple[str, str] | None:
