@@ -85,7 +85,10 @@ class ParquetSource:
             if shard.trouble:
                 yield Refused(f"{shard.table.id}:0", "UnreadableRecord", shard.trouble)
             else:
-                with self._pq.ParquetFile(shard.path) as file:
+                # Buffered, not read ahead: memory is then one page of the file, not one group.
+                with self._pq.ParquetFile(
+                    shard.path, pre_buffer=False, buffer_size=1 << 20
+                ) as file:
                     yield from self._read(file, shard)
 
     def fingerprint(self, key: bytes = b"") -> str:
