@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
-from click import Command, Context, Group, Option
 
 from polyveil.apps.cli.main import app
 
@@ -28,33 +28,36 @@ def main() -> int:
 
 def lines() -> list[str]:
     """The page, line by line."""
-    group = typer.main.get_command(app)
-    assert isinstance(group, Group)
-    page = ["# Commands", "", "Generated from the program; do not edit.", "", group.epilog or "", ""]
-    context = Context(group, info_name="polyveil")
+    group: Any = typer.main.get_command(app)
+    page = [
+        "# Commands",
+        "",
+        "Generated from the program; do not edit.",
+        "",
+        group.epilog or "",
+        "",
+    ]
     for name, command in group.commands.items():
-        page += [f"## polyveil {name}", "", *paragraphs(command), *options(command, context)]
+        page += [f"## polyveil {name}", "", *paragraphs(command), *options(command)]
     return page[:-1]
 
 
-def paragraphs(command: Command) -> list[str]:
+def paragraphs(command: Any) -> list[str]:
     """The help text, a paragraph a line."""
     blocks = (command.help or "").strip().split("\n\n")
     return [line for block in blocks for line in (" ".join(block.split()), "")]
 
 
-def options(command: Command, context: Context) -> list[str]:
+def options(command: Any) -> list[str]:
     """A table of arguments and options."""
     rows = ["| argument or option | default | meaning |", "|---|---|---|"]
     for parameter in command.params:
-        record = parameter.get_help_record(context)
         names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
-        if not isinstance(parameter, Option):
-            names = f"`{(parameter.name or '').upper()}`"
-        shown = getattr(parameter, "show_default", True) and parameter.default not in (None, False)
-        default = f"`{getattr(parameter.default, 'value', parameter.default)}`" if shown else ""
-        text = getattr(parameter, "help", None) or (record[1] if record else "")
-        rows.append(f"| {names} | {default} | {text} |")
+        if parameter.param_type_name == "argument":
+            names = f"`{parameter.name.upper()}`"
+        value = getattr(parameter.default, "value", parameter.default)
+        default = "" if value is None or value is False else f"`{value}`"
+        rows.append(f"| {names} | {default} | {parameter.help or ''} |")
     return [*rows, ""]
 
 

@@ -1,2 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Use people's data without exposing people."""
+"""Use people's data without exposing people.
+
+    import polyveil
+
+    report = polyveil.desensitize("album", "safe", measure=True)
+    print(report.summary())
+
+Every verb of the command line is a function of the same name. Names load on first use, so that
+`import polyveil` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polyveil.tasks.demo import demo
+    from polyveil.tasks.desensitize import desensitize
+    from polyveil.tasks.models import models
+    from polyveil.tasks.restore import restore
+    from polyveil.tasks.scan import scan
+    from polyveil.tasks.settings import Settings
+    from polyveil.verify.objective import Weights
+
+__all__ = ["Settings", "Weights", "demo", "desensitize", "models", "restore", "scan"]
+
+_HOME = {
+    "demo": "polyveil.tasks.demo",
+    "desensitize": "polyveil.tasks.desensitize",
+    "models": "polyveil.tasks.models",
+    "restore": "polyveil.tasks.restore",
+    "scan": "polyveil.tasks.scan",
+    "Settings": "polyveil.tasks.settings",
+    "Weights": "polyveil.verify.objective",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'polyveil' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from polyveil.polyveil.demo import write_album
 
-from polyveil import tasks
+import polyveil
 from polyveil.errors import EXIT_RECORDS_REFUSED, JournalError, UsageError
-from polyveil.tasks.demo import write_album
 
 SECRETS = ("Eileen", "Collins", "Jonathan", "Reed", "e.collins", "555-0147", "1961", "29.0")
 
@@ -37,7 +37,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def safe(album: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("output") / "safe"
-    tasks.desensitize(album, out, key=key, workers=1)
+    polyveil.desensitize(album, out, key=key, workers=1)
     return out
 
 
@@ -78,19 +78,21 @@ def test_pictures_keep_shape_and_everything_outside_the_face(album: Path, safe: 
 
 def test_a_rerun_is_a_no_op_and_another_job_is_refused(album: Path, safe: Path, key: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in safe.rglob("*") if p.is_file()}
-    report = tasks.desensitize(album, safe, key=key, workers=1)
+    report = polyveil.desensitize(album, safe, key=key, workers=1)
     assert report.job.counts.records_released == 5
     assert {p: p.stat().st_mtime_ns for p in safe.rglob("*") if p.is_file()} == before
     with pytest.raises(JournalError):
-        tasks.desensitize(album, safe, key=key, workers=1, settings=tasks.Settings(faces="solid"))
+        polyveil.desensitize(
+            album, safe, key=key, workers=1, settings=polyveil.Settings(faces="solid")
+        )
 
 
 def test_the_same_key_gives_the_same_people_in_another_run(
     album: Path, safe: Path, key: Path, tmp_path: Path
 ) -> None:
-    tasks.desensitize(album, tmp_path / "again", key=key, workers=1)
+    polyveil.desensitize(album, tmp_path / "again", key=key, workers=1)
     other = tmp_path / "other"
-    tasks.desensitize(album, other, key=tmp_path / "other.key", workers=1)
+    polyveil.desensitize(album, other, key=tmp_path / "other.key", workers=1)
     texts = [[row["text"] for row in rows(out)] for out in (safe, tmp_path / "again", other)]
     assert texts[0] == texts[1] and texts[0][0] != texts[2][0]
 
@@ -101,26 +103,26 @@ def test_a_bad_file_is_one_refusal(album: Path, key: Path, tmp_path: Path) -> No
     whole = (album / "scan_collins.jpg").read_bytes()
     (bad / "a.jpg").write_bytes(whole[: len(whole) // 3])
     (bad / "b.jpg").write_bytes(whole)
-    report = tasks.desensitize(bad, tmp_path / "out", key=key, workers=1)
+    report = polyveil.desensitize(bad, tmp_path / "out", key=key, workers=1)
     assert report.exit_code == EXIT_RECORDS_REFUSED
     counts = report.job.counts
     assert (counts.records_released, counts.records_refused) == (1, 1)
 
 
 def test_dry_run_writes_nothing(album: Path, key: Path, tmp_path: Path) -> None:
-    report = tasks.desensitize(album, tmp_path / "out", key=key, workers=1, dry_run=True)
+    report = polyveil.desensitize(album, tmp_path / "out", key=key, workers=1, dry_run=True)
     assert report.job.counts.faces.found >= 4 and not (tmp_path / "out").exists()
 
 
 def test_out_inside_the_input_is_refused(album: Path, key: Path) -> None:
     with pytest.raises(UsageError):
-        tasks.desensitize(album, album / "safe", key=key, workers=1)
+        polyveil.desensitize(album, album / "safe", key=key, workers=1)
 
 
 def test_the_vault_turns_the_text_back(album: Path, key: Path, tmp_path: Path) -> None:
     vault, out = tmp_path / "people.vault", tmp_path / "out"
-    tasks.desensitize(album, out, key=key, workers=1, vault=vault, passphrase="a b c d e")
-    report = tasks.restore(out, vault=vault, passphrase="a b c d e", out=tmp_path / "back.jsonl")
+    polyveil.desensitize(album, out, key=key, workers=1, vault=vault, passphrase="a b c d e")
+    report = polyveil.restore(out, vault=vault, passphrase="a b c d e", out=tmp_path / "back.jsonl")
     assert report.exit_code == 0
     back = [json.loads(line) for line in (tmp_path / "back.jsonl").read_text().splitlines()]
     assert [row["text"] for row in back] == [row["text"] for row in rows(album)]

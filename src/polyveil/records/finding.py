@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found in a record: faces and mentions. Values only; detectors make them, replacers read them."""
+"""What was found in a record: faces and mentions. Detectors make these values, replacers read them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     AGE = "age"
     ADDRESS = "address"
     EXPRESSION = "expression"
-    """An identity expression: "a man in red clothes", "the goalkeeper on the left", "her brother"."""
+    """An identity expression: "a man in red clothes", "the goalkeeper on the left"."""
 
 
 class Box(NamedTuple):
@@ -117,8 +117,8 @@ class Mention:
         ISO date, case-folded and normalised name. Secret.
       score: confidence in [0, 1]; 1.0 where a checksum holds.
       source: the detector.
-      facets: what an identity expression says, facet -> value, e.g. {"sex": "man", "beard": "beard",
-        "clothes": "red", "position": "left", "count": "1"}; for a name, {"sex": ...} where the
+      facets: what an identity expression says, facet -> value, e.g. {"sex": "man",
+        "beard": "beard", "clothes": "red", "position": "left", "count": "1"}; for a name, {"sex": ...} where the
         first name tells; for a national identifier {"scheme": "us_ssn"}.
     """
 
@@ -135,7 +135,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything found in one record. `picture_hash` is a 64-bit perceptual hash, None without picture."""
+    """Everything found in one record. `picture_hash`: 64-bit perceptual hash; None: no picture."""
 
     record_id: str
     faces: tuple[Face, ...] = ()

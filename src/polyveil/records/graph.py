@@ -11,13 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from polyveil.records.face_clusters import FaceClusters
 from polyveil.records.finding import Findings, Kind
 from polyveil.records.identity import RecordIdentities
 
 NEAR = 3
 """Bits. Four 16-bit bands then share at least one band, which makes the search exact."""
 
-_STRENGTH = ("person", "name", "email", "phone", "id", "handle", "face", "picture", "record")
+_STRENGTH = ("person", "name", "email", "phone", "id", "handle", "picture", "record", "face")
 
 
 @dataclass(slots=True)
@@ -45,9 +46,14 @@ class Person:
 
 
 class IdentityGraph:
-    """Union-find over keys; persons come out in an order that does not depend on input order."""
+    """Union-find over keys; persons come out in an order that does not depend on input order.
 
-    def __init__(self) -> None:
+    Args:
+      clusters: joins unnamed faces by a recogniser's vectors; None where none is plugged in.
+    """
+
+    def __init__(self, clusters: FaceClusters | None = None) -> None:
+        self._clusters = clusters
         self._parent: dict[str, str] = {}
         self._locals: list[tuple[str, dict[str, str], tuple[tuple[str, str], ...]]] = []
         self._bands: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -57,9 +63,11 @@ class IdentityGraph:
         """Takes in one record's persons."""
         if findings.picture_hash is not None:
             self._near(findings.picture_hash, len(findings.faces))
+        vectors = [face.embedding for face in findings.faces] if self._clusters else []
+        alike = self._clusters.keys(vectors) if self._clusters else []
         for person in identities.persons:
             first, *others = person.keys
-            for key in others:
+            for key in (*others, *(key for f in person.faces if alike and (key := alike[f]))):
                 self._join(first, key)
             self._find(first)
             names = tuple(

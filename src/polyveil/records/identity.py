@@ -47,7 +47,7 @@ class Ambiguity:
 
 @dataclass(frozen=True, slots=True)
 class RecordIdentities:
-    """The identity graph of one record; every face and every person-mention is in exactly one person."""
+    """The identity graph of one record; every face and person-mention is in exactly one person."""
 
     record_id: str
     persons: tuple[LocalPerson, ...]

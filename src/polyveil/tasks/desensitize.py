@@ -24,9 +24,9 @@ from polyveil.export.writer import Writer
 from polyveil.privacy.key import ProjectKey
 from polyveil.privacy.vault import Vault
 from polyveil.records import codec
-from polyveil.records.graph import IdentityGraph
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import Source, open_source
+from polyveil.replace.face_backends import face_replacer
 from polyveil.report.facts import Release as ReleaseForm
 from polyveil.report.html import render
 from polyveil.report.result import DesensitizeReport, from_json
@@ -37,7 +37,7 @@ from polyveil.tasks.before_after import before_after
 from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted, silence
 from polyveil.tasks.find import Found
 from polyveil.tasks.output_key import output_key
-from polyveil.tasks.personas import Personas
+from polyveil.tasks.personas import Personas, new_graph
 from polyveil.tasks.pool import Pool
 from polyveil.tasks.release import Job, Release, Released, crashed
 from polyveil.tasks.search import STAGE as FIND
@@ -49,10 +49,6 @@ from polyveil.verify.reidentify import Reidentification
 REPLACE, MEASURE = "replace", "measure"
 _FINDINGS = "findings"
 DEFAULT = Settings()
-_WEAK = (
-    "Faces were treated with '{}', which a trained recogniser undoes. Use the default backend "
-    "for anything that leaves the house."
-)
 NOT_TESTED = (
     "Text inside pictures, voice, behaviour, video and DICOM were neither searched nor replaced.",
     "Hair, clothes, body, place and occasion stay as they are; an acquaintance may know them.",
@@ -99,6 +95,7 @@ def desensitize(
     """
     if vault is not None and not passphrase:
         raise UsageError("vault: expected a passphrase; a vault without one protects nothing.")
+    face_replacer(settings.faces)  # an unknown name is a usage error before anything is read
     options = Options(Path(out), settings, measure, pairs, workers or cores(), on_event)
     opened = open_source(Path(source))
     project = ProjectKey.ephemeral() if one_way else ProjectKey.load_or_create(_path(key))
@@ -141,7 +138,7 @@ def _run(
 ) -> DesensitizeReport:
     started, tally = about.now(), Tally()
     _find(source, key, journal, tally, options)
-    graph = IdentityGraph()
+    graph = new_graph()
     for _, found in _all_found(journal, key):
         graph.add(found.findings, found.identities)
     personas = Personas(graph, key, options.settings)
@@ -243,7 +240,7 @@ def _report(
     untested = (
         () if options.measure else ("No attack was run on this output (--measure runs one).",)
     )
-    weak = options.settings.faces != "model"
+    warning = face_replacer(options.settings.faces).warning
     return DesensitizeReport(
         job=about.job(
             "desensitize",
@@ -254,12 +251,17 @@ def _report(
         ),
         release=ReleaseForm("vault" if with_vault else "one-way", key.id),
         measures=measuring.as_measures(results),
-        threats=threat_table(measuring.as_threats(results)),
+        threats=threat_table(
+            [
+                measuring.searched_again(tally.counts().records_released),
+                *measuring.as_threats(results),
+            ]
+        ),
         refusals=tally.refusals(),
         times=tally.times(),
         not_tested=(*untested, *NOT_TESTED),
         warnings=(
-            *((_WEAK.format(options.settings.faces),) if weak else ()),
+            *((warning,) if warning else ()),
             *(f"Left out: {n} × {why}." for why, n in source.ignored.items()),
         ),
         pairs=before_after(source, writer.journal, options.out, options.pairs),
@@ -317,7 +319,7 @@ def _finished_report(out: Path) -> DesensitizeReport:
 
 def _planned(source: Source, key: ProjectKey, options: Options) -> DesensitizeReport:
     """Find and cast, and count what would be replaced."""
-    started, tally, graph = about.now(), Tally(), IdentityGraph()
+    started, tally, graph = about.now(), Tally(), new_graph()
     options.on_event(StageStarted(FIND, len(source)))
 
     def counted() -> Iterator[tuple[int, Record | Refused]]:

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from polyveil.detect.alignment import AlignmentModel
+from polyveil.detect.embedder import FaceEmbedder, discover
 from polyveil.detect.faces import find_faces
 from polyveil.detect.landmarks import landmarks
 from polyveil.detect.link import link
@@ -41,6 +45,12 @@ def alignment() -> AlignmentModel:
     return AlignmentModel()
 
 
+@cache
+def embedder() -> FaceEmbedder | None:
+    """The face recogniser that the user plugged in, the first by name."""
+    return next(iter(discover()), None)
+
+
 def find(record: Record) -> Found | Refused:
     """Faces, mentions and persons of a record, or its refusal; never raises for a bad record."""
     clock = Clock()
@@ -52,7 +62,7 @@ def find(record: Record) -> Found | Refused:
 
 def _find(record: Record, clock: Clock) -> Found:
     faces: tuple[Face, ...] = ()
-    picture_hash = None
+    picture = picture_hash = None
     if record.image is not None:
         picture = decode(record.image)
         clock.lap("decode")
@@ -64,6 +74,9 @@ def _find(record: Record, clock: Clock) -> Found:
     key = None if picture_hash is None else f"{picture_hash:016x}"
     identities = link(record, findings, alignment=alignment(), picture_key=key)
     clock.lap("link")
+    if picture is not None:
+        findings = _recognised(picture, findings)
+        clock.lap("recognise")
     return Found(findings, identities, clock.seconds)
 
 
@@ -83,10 +96,16 @@ def refused(record_id: str, error: RecordError) -> Refused:
     return Refused(record_id, type(error).__name__, str(error))
 
 
-def without_embeddings(found: Found) -> Found:
-    """The same without what only linking needs; a journal need not hold it."""
-    faces = tuple(replace(face, embedding=None) for face in found.findings.faces)
-    return replace(found, findings=replace(found.findings, faces=faces))
+def _recognised(picture: Picture, findings: Findings) -> Findings:
+    """Faces with a plugged-in recogniser's vectors, or none: linking within is done by now."""
+    vectors: list[NDArray[np.float32] | None] = [None] * len(findings.faces)
+    recogniser = embedder()
+    if recogniser is not None and findings.faces:
+        pixels = picture.pixels
+        colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+        vectors = list(recogniser.embed(colour, findings.faces))
+    faces = (replace(f, embedding=v) for f, v in zip(findings.faces, vectors, strict=True))
+    return replace(findings, faces=tuple(faces))
 
 
 class Clock:

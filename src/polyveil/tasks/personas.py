@@ -7,12 +7,20 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, cast
 
 from polyveil.privacy.key import ProjectKey
+from polyveil.records.face_clusters import FaceClusters
 from polyveil.records.graph import IdentityGraph, Person
 from polyveil.records.identity import LocalPerson
 from polyveil.replace.casting import Part, PersonaRegistry, cast_all
 from polyveil.replace.casting import cast as cast_one
 from polyveil.replace.persona import Persona
+from polyveil.tasks.find import embedder
 from polyveil.tasks.settings import Settings
+
+
+def new_graph() -> IdentityGraph:
+    """An empty identity graph; joins unnamed faces too where a recogniser is plugged in."""
+    recogniser = embedder()
+    return IdentityGraph(FaceClusters(recogniser.threshold) if recogniser else None)
 
 
 class Personas:

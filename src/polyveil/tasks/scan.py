@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from polyveil.records.graph import IdentityGraph
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import open_source
 from polyveil.report.facts import RecordRisk
@@ -16,6 +15,7 @@ from polyveil.report.result import ScanReport
 from polyveil.tasks import about
 from polyveil.tasks.events import Listener, StageStarted, silence
 from polyveil.tasks.find import Found
+from polyveil.tasks.personas import new_graph
 from polyveil.tasks.search import STAGE, search
 from polyveil.tasks.settings import cores
 from polyveil.tasks.tally import Tally
@@ -46,7 +46,7 @@ def scan(
       UsageError: nothing is there that can be read as a data set.
     """
     started, opened = about.now(), open_source(Path(source))
-    tally, graph = Tally(), IdentityGraph()
+    tally, graph = Tally(), new_graph()
     listed: list[tuple[int, int, RecordRisk]] = []
     on_event(StageStarted(STAGE, len(opened)))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from polyveil.errors import RecordError
 from polyveil.records.record import Record, Refused
 from polyveil.tasks.events import Listener, RecordDone
-from polyveil.tasks.find import Found, find, refused, without_embeddings
+from polyveil.tasks.find import Found, find, refused
 from polyveil.tasks.pool import Pool
 
 STAGE = "find"
@@ -48,10 +48,7 @@ def search(
 def _one(job: Job) -> Searched:
     if isinstance(job.item, Refused):
         return Searched(job.index, job.item)
-    result = find(job.item)
-    return Searched(
-        job.index, result if isinstance(result, Refused) else without_embeddings(result)
-    )
+    return Searched(job.index, find(job.item))
 
 
 def _crashed(job: Job, error: RecordError) -> Searched:

@@ -20,10 +20,10 @@ def demo(
     json: options.Json = False,
 ) -> None:
     """Desensitize a small real album that comes with the installation; works offline."""
-    from polyveil import tasks
+    import polyveil
 
     with progress(quiet=json) as listen:
-        report = tasks.demo(out, on_event=listen)
+        report = polyveil.demo(out, on_event=listen)
     emit(report, as_json=json)
     if not json:
         typer.echo(f"\nOpen {out / 'safe' / 'report.html'} in a browser.")

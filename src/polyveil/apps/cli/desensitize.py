@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,21 +13,16 @@ from polyveil.apps.cli.output import emit
 from polyveil.apps.cli.progress import progress
 
 
-class Faces(StrEnum):
-    """Backends for faces. Weak ones can be undone or recognised; the report says so."""
-
-    MODEL = "model"
-    BLUR = "blur"
-    PIXELATE = "pixelate"
-    SOLID = "solid"
-
-
 def desensitize(
     source: options.Source,
     out: Annotated[Path, typer.Option(help="New folder for the safe copy.", show_default=False)],
     faces: Annotated[
-        Faces, typer.Option(help="Stand-ins for faces; blur and pixelate are weak.")
-    ] = Faces.MODEL,
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Stand-ins for faces: model, or blur, pixelate (both weak), solid, or a plugin's.",
+        ),
+    ] = "model",
     key: options.Key = None,
     one_way: Annotated[
         bool, typer.Option("--one-way", help="Use a key that is forgotten when the job is done.")
@@ -71,18 +65,18 @@ def desensitize(
     Finds people in pictures and text jointly, replaces them, searches the result again and refuses
     what is not clean. A killed job goes on with the same command; a finished one is a no-op.
     """
-    from polyveil import tasks
+    import polyveil
 
     word = options.passphrase(passphrase_from, confirm=not vault.exists()) if vault else None
-    settings = tasks.Settings(
-        faces=faces.value,
+    settings = polyveil.Settings(
+        faces=faces,
         keep_sex=keep_sex,
         keep_age=keep_age,
         attempts=attempts,
-        weights=tasks.Weights(lambda_image, lambda_text, lambda_alignment),
+        weights=polyveil.Weights(lambda_image, lambda_text, lambda_alignment),
     )
     with progress(quiet=json) as listen:
-        report = tasks.desensitize(
+        report = polyveil.desensitize(
             source,
             out,
             settings=settings,

@@ -11,8 +11,8 @@ from polyveil.apps.cli.output import emit
 
 def models(json: options.Json = False) -> None:
     """List the weights in use: where from, licence, data, SHA-256, and whether the bytes match."""
-    from polyveil import tasks
+    import polyveil
 
-    listing = tasks.models()
+    listing = polyveil.models()
     emit(listing, as_json=json)
     raise typer.Exit(listing.exit_code)

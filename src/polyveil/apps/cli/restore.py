@@ -20,9 +20,9 @@ def restore(
     json: options.Json = False,
 ) -> None:
     """Turn the text of a safe copy back, with the vault. Pictures stay as they are."""
-    from polyveil import tasks
+    import polyveil
 
     word = options.passphrase(passphrase_from, confirm=False)
-    report = tasks.restore(safe, vault=vault, passphrase=word, out=out)
+    report = polyveil.restore(safe, vault=vault, passphrase=word, out=out)
     emit(report, as_json=json)
     raise typer.Exit(report.exit_code)

@@ -17,9 +17,9 @@ def scan(
 
     Exit code 1 when something was found, 3 when records could not be read.
     """
-    from polyveil import tasks
+    import polyveil
 
     with progress(quiet=json) as listen:
-        report = tasks.scan(source, workers=workers, on_event=listen)
+        report = polyveil.scan(source, workers=workers, on_event=listen)
     emit(report, as_json=json)
     raise typer.Exit(report.exit_code)
