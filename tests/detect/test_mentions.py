@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
+from polyveil.detect import mentions
 from polyveil.detect.identifiers import IdentifierFinder
 from polyveil.detect.mentions import MentionDetector, find_mentions, resolve
 from polyveil.errors import UsageError
@@ -60,6 +63,35 @@ def test_an_expression_that_is_all_age_stays_an_expression() -> None:
     text = "a five-year-old"
     expression = a(text, text, Kind.EXPRESSION)
     assert resolve([expression, a(text, "five-year-old", Kind.AGE)]) == [expression]
+
+
+def test_many_strings_go_at_once_where_a_detector_can() -> None:
+    class AtOnce(Fixed):
+        asked: ClassVar[list[list[str]]] = []
+
+        def find_batch(self, texts: list[str]) -> list[list[Mention]]:
+            self.asked.append(texts)
+            return [self.find(text) for text in texts]
+
+    record = Record("r:1", {"text": "Anna Berg", "more": "no one"})
+    found = find_mentions(record, detectors=[AtOnce(a("Anna Berg", "Anna", Kind.NAME))])
+    assert [m.path for m in found] == [("text",)]
+    assert AtOnce.asked == [["Anna Berg", "no one"]]
+
+
+def test_a_plugin_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        def load(self) -> type[Fixed]:
+            return Fixed
+
+    monkeypatch.setattr(
+        mentions, "entry_points", lambda group: [Point()] * (group == mentions.GROUP)
+    )
+    mentions.default_detectors.cache_clear()
+    try:
+        assert mentions.default_detectors()[-1].name == "fixed"
+    finally:
+        mentions.default_detectors.cache_clear()
 
 
 def test_wrong_offsets_are_refused_by_name_without_the_text() -> None:

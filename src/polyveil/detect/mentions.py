@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything in a record's text that may identify someone: all detectors, one list.
 
-A detector is anything with a `name` and `find(text) -> list[Mention]`; further ones plug in through
+A detector is anything with a `name` and `find(text) -> list[Mention]`, and perhaps
+`find_batch(texts)`, which gives the same for many strings; further ones plug in through
 the entry-point group "polyveil.mention_detectors" (a class or function that makes one).
 """
 
@@ -60,22 +61,35 @@ def find_mentions(
       UsageError: naming the detector whose offsets do not fit the text.
     """
     chosen = default_detectors() if detectors is None else detectors
-    found: list[Mention] = []
-    for path, text in record.texts():
-        found += resolve(_checked(path, text, chosen))
-    return tuple(found)
+    texts = list(record.texts())
+    strings = [text for _, text in texts]
+    found: list[list[Mention]] = [[] for _ in texts]
+    for detector in chosen:
+        for index, mentions in enumerate(_searched(detector, strings)):
+            found[index] += _checked(*texts[index], mentions, detector.name)
+    return tuple(mention for mentions in found for mention in resolve(mentions))
 
 
-def _checked(path: TextPath, text: str, detectors: Sequence[MentionDetector]) -> Iterable[Mention]:
-    for detector in detectors:
-        for mention in detector.find(text):
-            inside = 0 <= mention.start < mention.end <= len(text)
-            if not inside or text[mention.start : mention.end] != mention.surface:
-                raise UsageError(
-                    f"mention detector {detector.name}: characters {mention.start}-{mention.end} "
-                    "are not the surface it returned; expected offsets into the text as given."
-                )
-            yield replace(mention, path=path)
+def _searched(detector: MentionDetector, texts: Sequence[str]) -> Sequence[list[Mention]]:
+    """Per string, its mentions; at once where the detector can, which is faster for a network."""
+    at_once = getattr(detector, "find_batch", None)
+    if at_once is None:
+        return [detector.find(text) for text in texts]
+    found: Sequence[list[Mention]] = at_once(texts)
+    return found
+
+
+def _checked(
+    path: TextPath, text: str, mentions: Iterable[Mention], name: str
+) -> Iterable[Mention]:
+    for mention in mentions:
+        inside = 0 <= mention.start < mention.end <= len(text)
+        if not inside or text[mention.start : mention.end] != mention.surface:
+            raise UsageError(
+                f"mention detector {name}: characters {mention.start}-{mention.end} "
+                "are not the surface it returned; expected offsets into the text as given."
+            )
+        yield replace(mention, path=path)
 
 
 def resolve(mentions: Iterable[Mention]) -> list[Mention]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ages: "42 years old", "aged 42", "a 5-month-old", "five-year-old", "42 Jahre alt", "age: 42".
 
-Canonical is an ISO 8601 duration: "P42Y", "P5M", "P2W"; a decade ("in her forties") is "P40Y" with
-facet precision "decade".
+Canonical is the number of full years: "42", and "0" for a five-month-old, whose facets say unit "M"
+and number "5". A decade ("in her forties") is "40" with facet precision "decade". Where no unit is
+written ("aged 42", "he was 42"), the mention is the number alone.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _PATTERNS = (
         rf"|of )?{_NUMBER}()(?![\w/]|[.,]\d| %)"),
     re.compile(r"(?i)(?<![\w.])(\d{1,3})[ -]?(y/?o|yo)(?:[ ]?[mf])?(?!\w)"),
     re.compile(r"(?i)(?<![\w.])(\d{1,3})[ -](jahre?|monate?)[ ]alt(?!\w)|"
-        r"(?<![\w.])(\d{1,3})[ -]jährige[rsn]?(?!\w)"),
+        r"(?<![\w.])(\d{1,3})[ -]?(jährige[rsn]?)(?!\w)"),
     re.compile(r"(?i)(?<![\w.])(?:âgée? de |âge[ :]{1,3}|de |tiene |ha )?(\d{1,3}) (ans|años"
         r"|anni|anos|jaar oud)(?!\w)"),
     re.compile(r"(?i)(?<![\w])(?:(?:he|she|they|who)(?:'s| is| are| was| were)|(?:i am|i'm)) "
@@ -77,16 +78,17 @@ def find(view: Normalised) -> Iterator[Mention]:
             number = _value(value)
             letter = _unit(unit)
             if number <= {"Y": 125, "M": 48, "W": 104, "D": 400}[letter]:
-                canonical = f"P{number}{letter}"
-                written = "digits" if value[0].isdigit() else "words"
-                yield mention(
-                    view, found.span(), Kind.AGE, canonical, score=0.9, unit=letter, format=written
-                )
+                years = number // {"Y": 1, "M": 12, "W": 52, "D": 365}[letter]
+                facets = {"unit": letter, "format": "digits" if value[0].isdigit() else "words"}
+                if letter != "Y":
+                    facets["number"] = str(number)
+                span = found.span() if len(groups) > 1 else found.span(1)
+                yield mention(view, span, Kind.AGE, str(years), score=0.9, **facets)
     for found in _DECADE.finditer(view.text):
         word = found[1].lower()
         tens = int(word[0]) if word[0].isdigit() else _decade(word)
         yield mention(
-            view, found.span(), Kind.AGE, f"P{tens}0Y", score=0.7, unit="Y", precision="decade"
+            view, found.span(), Kind.AGE, f"{tens}0", score=0.7, unit="Y", precision="decade"
         )
 
 

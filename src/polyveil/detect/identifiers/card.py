@@ -51,12 +51,17 @@ _BRANDS: tuple[tuple[str, tuple[tuple[str, str], ...], frozenset[int]], ...] = (
 )
 
 
-_FIRST = frozenset(low[0] for _, ranges, _ in _BRANDS for low, _ in ranges)
+_FIRST = frozenset(
+    f"{two:02}"
+    for _, ranges, _ in _BRANDS
+    for low, high in ranges
+    for two in range(int(f"{low}0"[:2]), int(f"{high}9"[:2]) + 1)
+)
 
 
 def brand(digits: str) -> str | None:
     """The brand whose prefix and length these digits have."""
-    if digits[0] not in _FIRST:
+    if digits[:2] not in _FIRST:
         return None
     for name, ranges, lengths in _BRANDS:
         if len(digits) in lengths and any(
