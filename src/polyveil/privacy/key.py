@@ -114,7 +114,7 @@ class ProjectKey:
 
 
 def _create(path: Path) -> None:
-    """Writes a fresh key beside its place and links it there: whole or absent, never over another."""
+    """Writes a fresh key beside its place, then links it there: whole or absent, never over one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -23,11 +23,11 @@ BANDS = {
 CAP = 90
 """What every age above 89 becomes; read it as "90 or older"."""
 
-_ONES = (
+_ONES = (  # noqa: SIM905
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
 ).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
 _WORDS = {word: n for n, word in enumerate(_ONES)} | {w: 10 * n for n, w in enumerate(_TENS, 2)}
 _WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _AGE = re.compile(

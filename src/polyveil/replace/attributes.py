@@ -25,7 +25,9 @@ _ADJECTIVES: Mapping[str, Mapping[str, str]] = {
         "neutral": "calm", "smiling": "smiling", "sad": "sad", "angry": "angry",
         "surprised": "surprised",
     },
-    "age": {"baby": "baby", "child": "young", "teenager": "teenage", "adult": "", "senior": "elderly"},
+    "age": {
+        "baby": "baby", "child": "young", "teenager": "teenage", "adult": "", "senior": "elderly",
+    },
 }  # fmt: skip
 _NOUNS: Mapping[str, Mapping[str, str]] = {
     "beard": {
@@ -35,14 +37,15 @@ _NOUNS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 _INSTEAD = {"beard": "chin", "glasses": "collar"}  # "strokes his beard", "adjusts her glasses"
 _ADJECTIVE_WORDS = re.compile(
-    r"(?i)\b(?:bearded|moustached|mustached|mustachioed|moustachioed|goateed|stubbly|stubbled|unshaven|"
-    r"whiskered|clean[- ]shaven|beardless|bespectacled|smiling|laughing|grinning|beaming|happy|cheerful|"
-    r"joyful|sad|unhappy|crying|upset|frowning|angry|mad|furious|scowling|surprised|shocked|amazed|"
-    r"astonished|neutral|serious|calm|young|old|older|elderly|aged|teenaged?|teen|adult|little|"
-    r"middle-aged|senior|youthful)\b"
+    r"(?i)\b(?:bearded|moustached|mustached|mustachioed|moustachioed|goateed|stubbly|stubbled|"
+    r"unshaven|whiskered|clean[- ]shaven|beardless|bespectacled|smiling|laughing|grinning|beaming|"
+    r"happy|cheerful|joyful|sad|unhappy|crying|upset|frowning|angry|mad|furious|scowling|surprised|"
+    r"shocked|amazed|astonished|neutral|serious|calm|young|old|older|elderly|aged|teenaged?|teen|"
+    r"adult|little|middle-aged|senior|youthful)\b"
 )
 _NOUN_WORDS = re.compile(
-    r"(?i)\b(?:beards?|whiskers|moustaches?|mustaches?|goatees?|stubble|facial hair|(?:sun|eye)?glasses|"
+    r"(?i)\b(?:beards?|whiskers|moustaches?|mustaches?|goatees?|stubble|facial hair|"
+    r"(?:sun|eye)?glasses|"
     r"spectacles|shades|specs|goggles)\b"
 )
 _VERB_WORDS = re.compile(r"(?i)\b(?:smiles?|laughs?|grins?|beams?|frowns?|cries|cry|scowls?)\b")
@@ -50,10 +53,14 @@ _PERSON_WORDS = re.compile(
     r"(?i)\b(?:man|woman|boy|girl|child|kid|baby|toddler|infant|teenager|teen|adult|senior|person|"
     r"lady|gentleman|guy|youngster|youth)\b"
 )
-_MANNER = r"(?:(?:\w+ly|long|short|thick|thin|gr[ae]y|white|black|brown|red|dark|big|full|bushy|small|round|neat|trimmed|blonde?|large|little|pair of|of)[ ,]+){0,4}"
+_MANNER = (
+    r"(?:(?:\w+ly|long|short|thick|thin|gr[ae]y|white|black|brown|red|dark|big|full|bushy|small|"
+    r"round|neat|trimmed|blonde?|large|little|pair of|of)[ ,]+){0,4}"
+)
 _DETERMINER = r"(?:(?:a|an|the|some|his|her|their|its)\s+)?"
 _LEAD = re.compile(
-    rf"(?i)(?P<lead>,?\s*\b(?:with|in|wearing|sporting|having|who wears|who has|and)\s+){_DETERMINER}{_MANNER}$"
+    rf"(?i)(?P<lead>,?\s*\b(?:with|in|wearing|sporting|having|who wears|who has|"
+    rf"and)\s+){_DETERMINER}{_MANNER}$"
 )
 _HAVING = re.compile(
     rf"(?i)\b(?:has|have|had|wears?|wore|sports?|grew|got)\s+(?P<np>{_DETERMINER}{_MANNER})$"

@@ -53,7 +53,7 @@ _WEEKDAYS = _table(
     nl maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
     """
 )
-_SHORT_WEEKDAYS = {"en": tuple("mon tue wed thu fri sat sun".split())}
+_SHORT_WEEKDAYS = {"en": tuple("mon tue wed thu fri sat sun".split())}  # noqa: SIM905
 
 
 def _index(*tables: dict[str, tuple[str, ...]]) -> dict[str, tuple[int, tuple[str, ...]]]:
@@ -90,7 +90,8 @@ _PATTERNS = tuple(
         r"(?P<y>(?:19|20)\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>[0-2]\d|3[01])",
         rf"(?P<d>\d{{1,2}}){_ORD}\.?[ -]{{0,2}}(?:(?:day )?of |de |d')?{_MON}\b"
         rf"(?:\.?,?[ -]{{0,2}}(?:of |de |del )?['’]?{_Y})?",
-        rf"{_MON}\.?[ -]{{1,2}}(?:the )?(?P<d>\d{{1,2}})(?!\d){_ORD}(?:,?[ -]{{1,2}}(?:of )?['’]?{_Y})?",
+        rf"{_MON}\.?[ -]{{1,2}}(?:the )?(?P<d>\d{{1,2}})(?!\d){_ORD}(?:,?[ -]{{1,2}}(?:of "
+        rf")?['’]?{_Y})?",
         rf"{_MON}\.?,?[ /-](?:of |de |del )?['’]?{_Y}",
         r"(?P<m>0?[1-9]|1[0-2])[/.-](?P<y>\d{4})",
         r"(?P<y>(?:1[5-9]|20|21)\d\d)(?![\d]*s\b)",

@@ -9,15 +9,17 @@ from polyveil.replace.spoken_name import like
 
 _PAIRS = tuple(
     (man, woman)
-    for pair in (
-        "man/woman men/women boy/girl boys/girls gentleman/lady gentlemen/ladies guy/woman guys/women "
+    for pair in (  # noqa: SIM905
+        "man/woman men/women boy/girl boys/girls gentleman/lady gentlemen/ladies guy/woman "
+        "guys/women "
         "guy/gal dude/girl male/female males/females father/mother fathers/mothers dad/mom dad/mum "
         "daddy/mommy son/daughter sons/daughters brother/sister brothers/sisters husband/wife "
         "husbands/wives uncle/aunt nephew/niece grandfather/grandmother grandpa/grandma "
         "grandson/granddaughter boyfriend/girlfriend groom/bride king/queen prince/princess "
         "actor/actress waiter/waitress policeman/policewoman fireman/firewoman cowboy/cowgirl "
         "businessman/businesswoman salesman/saleswoman cameraman/camerawoman snowman/snowwoman "
-        "sportsman/sportswoman schoolboy/schoolgirl host/hostess widower/widow bachelor/bachelorette"
+        "sportsman/sportswoman schoolboy/schoolgirl host/hostess widower/widow "
+        "bachelor/bachelorette"
     ).split()
     for man, woman in [pair.split("/")]
 )

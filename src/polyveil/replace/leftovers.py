@@ -20,9 +20,10 @@ from polyveil.replace.name_shape import PARTICLES, SUFFIXES, TITLES
 from polyveil.replace.names import UNSPACED, fold, script_of
 
 _COMMON = frozenset(
-    """will may mark young rose grace hope faith joy art bill rich frank brown white black green gray
-    grey long short king page price rice day summer june april august stone wood woods field hill
-    lake park bush west north the and for how can man  cook hunter   
+    """will may mark young rose grace hope faith joy art bill rich frank brown white black green
+    gray grey long short king page price rice day summer june april august stone wood woods field
+    hill
+    lake park bush west north the and for how can man  cook hunter
       best good new early small little major sharp strong wise wild winter spring bell
     bird fox wolf lamb rush rose dean chase grant drew pat sue jack gene ray dawn ivy daisy iris
     violet olive ruby pearl amber jade crystal star sky angel christian guy miles max skip chip bob
@@ -31,7 +32,7 @@ _COMMON = frozenset(
     canyon castle city court dance mercy patience reading apple target gap shell orange amazon
     oracle visa time times post mail sun mirror guardian nation turkey china chile jordan georgia
     nice mobile buffalo phoenix bath cork split chad mali tank ball bear box bull call cannon child
-    coffee  dell down flowers french german  ham hat home hood hook keen key kid law""".split()
+    coffee  dell down flowers french german  ham hat home hood hook keen key kid law""".split()  # noqa: SIM905
 )
 _IDENTIFIERS = frozenset(Kind) - {Kind.EXPRESSION, Kind.AGE, Kind.NAME}
 _LETTER = r"[^\W\d_]"
@@ -131,9 +132,8 @@ def _pattern(spelling: str) -> re.Pattern[str]:
 @lru_cache(maxsize=4096)
 def _word_pattern(word: str) -> re.Pattern[str]:
     """A folded word in any case and with any accents."""
-    body = "".join(
-        f"{re.escape(char)}[\u0300-\u036f]*" if char.isascii() else re.escape(char) for char in word
-    )
+    marks = "[\u0300-\u036f]*"
+    body = "".join(re.escape(char) + (marks if char.isascii() else "") for char in word)
     if script_of(word) in UNSPACED:
         return re.compile(body)
     return re.compile(rf"(?<!{_LETTER}){body}(?!{_LETTER})", re.IGNORECASE)

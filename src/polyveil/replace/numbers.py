@@ -102,7 +102,9 @@ def filled(shape: str, content: str) -> str:
     """The shape with its letters and digits replaced in order, its case kept."""
     new = iter(content)
     return "".join(
-        _cased(char, next(new, "0")) if char.isdecimal() or (char.isascii() and char.isalpha()) else char
+        _cased(char, next(new, "0"))
+        if char.isdecimal() or (char.isascii() and char.isalpha())
+        else char
         for char in shape
     )
 

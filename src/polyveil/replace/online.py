@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from polyveil.privacy.pseudonym import Draw
-from polyveil.replace.casting import extra_name, name_words
+from polyveil.replace.casting import extra_name
 from polyveil.replace.name_shape import Role, parts
 from polyveil.replace.names import bank, fold
 from polyveil.replace.numbers import shaped
@@ -21,7 +21,7 @@ from polyveil.replace.persona import Persona
 DOMAINS = ("example.com", "example.org", "example.net")
 _NETWORKS = ("192.0.2.", "198.51.100.", "203.0.113.")
 _V6 = ipaddress.IPv6Network("2001:db8::/32")
-_ASCII_WORDS = re.compile(r"[^\W\d_]+|\d+")
+_ASCII_WORDS = re.compile(r"[A-Z][a-z]+(?=[A-Z][a-z])|[^\W\d_]+|\d+")
 _EXTENSION = re.compile(
     r"\.(?:html?|php|aspx?|jpe?g|png|gif|webp|pdf|json|xml|csv|txt|mp[34]|zip)$"
 )
@@ -171,9 +171,3 @@ def _local_words(
             name = given if i == 0 else family if i == len(old) - 1 else draw.letters(len(word))
         result.append(name[:1] if len(word) == 1 else name)
     return result
-
-
-def is_reserved(surface: str, issued: Sequence[str]) -> bool:
-    """Whether an e-mail address is a stand-in: reserved domain, and a local part of issued names."""
-    local, _, domain = surface.lower().rpartition("@")
-    return domain in DOMAINS and any(word in issued for word in name_words(local) if len(word) > 2)

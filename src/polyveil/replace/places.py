@@ -17,19 +17,20 @@ from polyveil.replace.names import fold, script_of
 from polyveil.replace.numbers import shaped
 from polyveil.replace.spoken_name import like
 
-_HEADS = (
+_HEADS = (  # noqa: SIM905
     "nor hal mar wen bran al el thorn ash kel fen lin dun har bel cor mel ros stan wil gar lan "
     "tor ver win ox hart ald bex cal dray ever farn gil hol ives kin lor"
 ).split()
-_TAILS = (
+_TAILS = (  # noqa: SIM905
     "vale den wick ton ford bury ley mere stead field worth combe dale haven port bridge low sey "
     "brook hurst croft minster gate well thorpe shaw"
 ).split()
-_FIRM_TAILS = "ex ora ent via ix one tec ara ium is ova ant ell era ona ax".split()
+_FIRM_TAILS = "ex ora ent via ix one tec ara ium is ova ant ell era ona ax".split()  # noqa: SIM905
 _KEPT = frozenset(
     """street st avenue ave road rd lane ln drive dr court ct place pl square sq boulevard blvd way
     terrace close crescent highway hwy parkway pkwy circle alley row walk hill gardens mews route
-    apartment apt suite ste unit flat floor fl building bldg room rm po p.o box block lot no house
+    apartment apt suite ste unit flat floor fl building bldg room rm po p.o psc apo fpo dpo aa ae
+    ap box block lot no house
     strasse straße str platz weg allee gasse rue de la le les du des place chemin calle avenida
     plaza via viale corso piazza straat laan plein rua of the and in at on near upper lower
     north south east west n s e w ne nw se sw northern southern eastern western new old great
@@ -41,36 +42,36 @@ _KEPT = frozenset(
     foundation society association union council committee ministry department office agency bureau
     institution center centre services service systems solutions technologies technology consulting
     industries international national global global airlines insurance times post news press daily
-    für und der die das et y & fc united army navy police court league party""".split()
+    für und der die das et y & fc united army navy police court league party""".split()  # noqa: SIM905
 )
-_STATES = (
-    "Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Georgia Hawaii "
+_STATES = (  # noqa: SIM905
+    "Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Georgia "
+    "Hawaii "
     "Idaho Illinois Indiana Iowa Kansas Kentucky Louisiana Maine Maryland Massachusetts Michigan "
     "Minnesota Mississippi Missouri Montana Nebraska Nevada Ohio Oklahoma Oregon Pennsylvania "
     "Tennessee Texas Utah Vermont Virginia Washington Wisconsin Wyoming"
 ).split()
-_STATE_CODES = (
+_STATE_CODES = (  # noqa: SIM905
     "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM "
     "NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC"
 ).split()
-_COUNTRIES = (
+_COUNTRIES = (  # noqa: SIM905
     "Argentina Australia Austria Belgium Brazil Bulgaria Canada Chile China Colombia Croatia Cuba "
     "Cyprus Denmark Ecuador Egypt Estonia Ethiopia Finland France Germany Ghana Greece Hungary "
-    "Iceland India Indonesia Iran Iraq Ireland Israel Italy Jamaica Japan Jordan Kenya Latvia Lebanon "
+    "Iceland India Indonesia Iran Iraq Ireland Israel Italy Jamaica Japan Jordan Kenya Latvia "
+    "Lebanon "
     "Libya Lithuania Luxembourg Malaysia Malta Mexico Morocco Nepal Netherlands Nigeria Norway "
     "Pakistan Panama Peru Philippines Poland Portugal Romania Russia Scotland Senegal Serbia "
     "Singapore Slovakia Slovenia Spain Sweden Switzerland Syria Thailand Tunisia Turkey Uganda "
     "Ukraine Uruguay Venezuela Vietnam Wales England Zambia Zimbabwe"
 ).split()
 _LONG_COUNTRIES = frozenset(
-    """united states|united states of america|usa|us|u.s.|u.s.a.|uk|u.k.|united kingdom|great britain|
-    new zealand|south africa|south korea|north korea|saudi arabia|sri lanka|czech republic""".replace(
-        "\n", ""
-    )
-    .replace("    ", "")
-    .split("|")
+    "united states|united states of america|usa|us|u.s.|u.s.a.|uk|u.k.|united kingdom|"  # noqa: SIM905
+    "great britain|new zealand|south africa|south korea|north korea|saudi arabia|sri lanka|"
+    "czech republic".split("|")
 )
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*\.?|\w*\d\w*", re.UNICODE)
+_ACRONYM = 4
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b")
 
 
@@ -159,6 +160,8 @@ def _renamed(surface: str, draw: Draw, tails: list[str], avoid: frozenset[str]) 
         folded = fold(bare)
         if folded in _KEPT or (bare.islower() and not alone):
             return word
+        if bare.isupper() and len(bare) <= _ACRONYM and not surface.isupper():
+            return shaped(word, draw)
         if folded not in renamed:
             renamed[folded] = _fictional(draw, tails, avoid | {folded})
         return like(bare, renamed[folded]) + word[len(bare) :]

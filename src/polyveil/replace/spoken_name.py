@@ -14,8 +14,9 @@ from polyveil.replace.persona import Persona
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _TITLE_PAIRS = tuple(
     (man, woman)
-    for pair in (
-        "mr/ms mr/mrs mr/miss sir/lady sir/madam lord/lady sir/dame herr/frau monsieur/madame m/mme "
+    for pair in (  # noqa: SIM905
+        "mr/ms mr/mrs mr/miss sir/lady sir/madam lord/lady sir/dame herr/frau monsieur/madame "
+        "m/mme "
         "senor/senora señor/señora sr/sra signor/signora don/dona uncle/aunt uncle/auntie "
         "grandpa/grandma king/queen prince/princess father/sister brother/sister господин/госпожа"
     ).split()

@@ -196,7 +196,8 @@ class _Job:
             if persona.sex:
                 shown["sex"] = persona.sex
             path = self.mentions[index].path
-            for facet, value, start, end in attributes_:
+            # Age before sex: "girl" becomes "man" in one step where both have changed.
+            for facet, value, start, end in sorted(attributes_, key=lambda a: a[0] != "age"):
                 new = shown.get(facet)
                 if facet not in INSIDE_FACE or new is None or new == value:
                     continue
