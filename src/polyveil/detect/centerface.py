@@ -140,11 +140,16 @@ def decode(
 
 
 def suppressed(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], overlap: float
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    overlap: float,
+    *,
+    inside: float = 2.0,
 ) -> NDArray[np.intp]:
     """Indices that stay when each box silences lower ones it overlaps by `overlap` or more.
 
-    Best first. A box without area silences nothing and is silenced by nothing.
+    With `inside` <= 1, also those that share this much of the smaller one's area. Best first.
+    A box without area silences nothing and is silenced by nothing.
     """
     order = np.argsort(-scores, kind="stable")
     area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
@@ -156,5 +161,7 @@ def suppressed(
         high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
         shared = np.prod(np.maximum(high - low, 0), axis=1)
         union = area[best] + area[rest] - shared
-        order = rest[shared < overlap * np.maximum(union, 1e-9)]
+        smaller = np.minimum(area[best], area[rest])
+        apart = shared < overlap * np.maximum(union, 1e-9)
+        order = rest[apart & ((shared == 0) | (shared < inside * smaller))]
     return np.array(kept, dtype=np.intp)

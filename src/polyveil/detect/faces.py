@@ -35,6 +35,13 @@ CERTAIN = 0.6
 PLACES = 4
 """Doubtful places that get a second look, at most; it bounds the time per picture."""
 
+INSIDE = 0.7
+"""Of two boxes, one lying in the other by this share of its area, the weaker is an echo."""
+
+NEAR, AFAR = 256, 320
+"""A face of more pixels than NEAR is measured again in a view whose longest side is AFAR, where it
+takes up two fifths."""
+
 CLOSE_UP, TURNED = 96, 192
 """Longest side, in pixels, of a second look at a place and at the whole picture."""
 
@@ -64,11 +71,34 @@ def find_faces(
         return ()
     found: list[Face] = []
     for detector in installed() if detectors is None else detectors:
-        seen = look(detector, pixels, pyramid((picture[0], picture[1])))
+        seen = _first_look(detector, pixels)
         if thorough:
             seen = united([*seen, *_second_look(detector, pixels, seen)])
         found += [face for face in seen if face.score >= ACCEPT]
     return tuple(united(found))
+
+
+def _first_look(detector: FaceDetector, pixels: NDArray[np.uint8]) -> list[Face]:
+    """Candidates in the picture as it stands, at every size."""
+    picture = pixels.shape[0], pixels.shape[1]
+    seen = look(detector, pixels, pyramid(picture))
+    # Seen from too near, a face is found in part, and scores well: it is measured from afar.
+    near = [face for face in seen if face.score >= ACCEPT and max(_size(face)) > NEAR]
+    afar: list[Face] = []
+    for face in near:
+        view = around(face.box, picture, side=AFAR)[:1]
+        afar += [one for one in look(detector, pixels, view) if one.score >= ACCEPT]
+    kept = [one for one in united(afar) if max(_size(one)) > NEAR / 2]
+    return kept + [
+        face
+        for face in seen
+        if all(face.box.overlap(one.box) < SAME_FACE for one in kept)
+        and not (max(_size(face)) > NEAR and _inside_any(face, kept))
+    ]
+
+
+def _size(face: Face) -> tuple[float, float]:
+    return face.box.width, face.box.height
 
 
 def look(detector: FaceDetector, pixels: NDArray[np.uint8], views: Iterable[View]) -> list[Face]:
@@ -78,12 +108,12 @@ def look(detector: FaceDetector, pixels: NDArray[np.uint8], views: Iterable[View
 
 
 def united(faces: Sequence[Face]) -> list[Face]:
-    """Each face once, best first: of boxes that overlap, the one with the highest score."""
+    """Each face once, best first: of boxes that overlap or nest, the one with the highest score."""
     if len(faces) < 2:
         return list(faces)
     boxes = np.array([face.box for face in faces], dtype=np.float32)
     scores = np.array([face.score for face in faces], dtype=np.float32)
-    return [faces[index] for index in suppressed(boxes, scores, SAME_FACE)]
+    return [faces[index] for index in suppressed(boxes, scores, SAME_FACE, inside=INSIDE)]
 
 
 def _second_look(
@@ -119,8 +149,7 @@ def _turned_look(detector: FaceDetector, pixels: NDArray[np.uint8], turn: int) -
     """A first look at the turned picture: upright, the points of lying faces are misplaced."""
     view = whole((pixels.shape[0], pixels.shape[1]), scale=1.0, turns=turn)
     turned = view.cut(pixels)
-    found = look(detector, turned, pyramid((turned.shape[0], turned.shape[1])))
-    mapped = (view.back(face) for face in found)
+    mapped = (view.back(face) for face in _first_look(detector, turned))
     return [face for face in mapped if face is not None]
 
 

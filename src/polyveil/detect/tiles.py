@@ -25,7 +25,7 @@ WHOLE = 640
 """Up to this longest side one view of the whole picture is enough."""
 
 TILE, OVERLAP = 1024, 128
-"""Side of a tile and what neighbours share; a single tile may be a quarter larger."""
+"""Largest side of a tile, and what neighbours share; a single tile may be a quarter larger."""
 
 LARGEST_AREA = 8_000_000
 """Pixels that the first floor of the pyramid has at most; it bounds the time per picture."""
@@ -146,5 +146,6 @@ def _spans(length: int, scale: float) -> list[tuple[int, int]]:
     if scaled <= 1.25 * TILE:
         return [(0, length)]
     count = int(np.ceil((scaled - OVERLAP) / (TILE - OVERLAP)))
-    starts = np.linspace(0, scaled - TILE, count) / scale
-    return [(int(start), min(length, int(np.ceil(start + TILE / scale)))) for start in starts]
+    tile = (scaled + (count - 1) * OVERLAP) / count
+    starts = np.arange(count) * (tile - OVERLAP) / scale
+    return [(int(start), min(length, int(np.ceil(start + tile / scale)))) for start in starts]
