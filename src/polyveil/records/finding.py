@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found in a record: faces and mentions. Detectors make these values, replacers read them."""
+"""What was found in a record, faces and mentions: detectors make them, replacers read them."""
 
 from __future__ import annotations
 
