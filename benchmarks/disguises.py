@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import _common
 import identifiers
 
-# Values of seed 20261121 were looked at while the patterns were written; these were not.
-SEED, VALUES = 7, 8
+# Misses of seeds 20261121 and 7 were looked at while the patterns were written; these were not.
+SEED, VALUES = 11, 8
 Maker = Callable[[random.Random], str]
 
 

@@ -121,7 +121,7 @@ def covered(gold: Span, found: list[Span], kinds: set[str]) -> bool:
     return len(hit) >= 0.9 * (gold.end - gold.start)
 
 
-def score(sentences: list[dict[str, Any]], find: Finder, which: int) -> dict[str, dict[str, float]]:
+def score(sentences: list[dict[str, Any]], find: Finder, which: int) -> dict[str, dict[str, Any]]:
     """Per type: gold, found, and the share of this detector's alarms that touch a gold span."""
     counts: dict[str, dict[str, float]] = {t: defaultdict(float) for t in TYPES}
     for sentence in sentences:
@@ -143,8 +143,8 @@ def score(sentences: list[dict[str, Any]], find: Finder, which: int) -> dict[str
     return {
         name: {
             "gold": c["gold"],
-            "recall": c["found"] / c["gold"] if c["gold"] else float("nan"),
-            "precision": c["right"] / c["alarms"] if c["alarms"] else float("nan"),
+            "recall": c["found"] / c["gold"] if c["gold"] else None,
+            "precision": c["right"] / c["alarms"] if c["alarms"] else None,
         }
         for name, c in counts.items()
     }

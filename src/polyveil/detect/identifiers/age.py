@@ -58,7 +58,7 @@ _PATTERNS = (
     re.compile(r"(?i)(?<![\w])(?:(?:he|she|they|who)(?:'s| is| are| was| were)|(?:i am|i'm)) "
         r"(?:now |just |only |about |almost |already )?(?:a )?(\d{1,3})()(?=[,.;!?)]|$"
         r"| and | but )(?!\.\d)"),
-    re.compile(r"(?<=[a-z]), (\d{2})()(?=,(?: who| a| an| from| of| was| is) )"),
+    re.compile(r"(?<=[a-z]), (\d{2})()(?=, [a-z])"),
 )  # fmt: skip
 _DECADE = re.compile(
     rf"(?i)(?<!\w)in (?:his|her|their|my) (?:early |mid |mid-"
