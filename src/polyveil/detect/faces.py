@@ -8,9 +8,9 @@ it is large. It also brings weak candidates; those decide whether a second look 
     nothing certain anywhere               the whole picture, small, at four quarter turns
     a face that lies on its side           the whole picture, turned so that this face stands
 
-On the synthetic faces 94 of 100 faces that lie on their side, and 91 of 100 upside down, leave such
-a weak candidate, so that most pictures cost one pass. Whatever looks like a face counts: statues,
-posters and some animals are replaced too.
+Seen upright, nine in ten of the synthetic faces that lie on their side or upside down leave at
+least a weak candidate, so that most pictures cost one pass. Whatever looks like a face counts:
+statues, posters and some animals are replaced too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from polyveil.records.finding import Face
 
 ACCEPT = 0.4
 """Score from which a candidate is a face. On the synthetic faces: all upright faces, 99 of 100 that
-are turned by 30 degrees, 97 of 100 that are 20 pixels large. Nothing else was used to choose it."""
+are turned by 30 degrees, 97 of 100 that are 20 pixels large. Chosen on those alone."""
 
 CERTAIN = 0.6
 """Without any face that scores this much, the picture may be turned as a whole."""
@@ -43,7 +43,8 @@ NEAR, AFAR = 256, 320
 takes up two fifths."""
 
 CLOSE_UP, TURNED = 96, 192
-"""Longest side, in pixels, of a second look at a place and at the whole picture."""
+"""Longest side, in pixels, of a second look at a place and at the whole picture; the smallest that
+found every synthetic face of 60 pixels on its side and 97 of 100 upside down, in 320 x 240."""
 
 
 def find_faces(
