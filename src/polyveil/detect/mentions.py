@@ -41,10 +41,13 @@ def default_detectors() -> tuple[MentionDetector, ...]:
     # Here, not at the top: a caller who brings detectors of his own need not load the recogniser.
     from polyveil.detect.expressions import ExpressionFinder
     from polyveil.detect.identifiers import IdentifierFinder
+    from polyveil.detect.names import NameRecogniser
 
     embedded: tuple[MentionDetector, ...] = (
-        IdentifierFinder(), ExpressionFinder(),
-    )  # fmt: skip
+        IdentifierFinder(),
+        NameRecogniser(),
+        ExpressionFinder(),
+    )
     return (*embedded, *(point.load()() for point in entry_points(group=GROUP)))
 
 
