@@ -80,28 +80,20 @@ class Normalised:
         return Normalised("".join(pieces), starts, ends, self.original, name)
 
 
-# Lower-case look-alikes; the upper-case ones are listed apart since their shapes differ.
-_LOOKALIKE = dict(
-    zip(
-        # Cyrillic
-        "аеорсухіјѕԁһԛԝӏѵкмнтвгпиьёї"
-        + "АВЕКМНОРСТУХІЈЅԌԚԜҮѴЗ"
-        # Greek
-        + "αβγεηικνορτυχωϲϳ"
-        + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϜ"
-        # Armenian
-        + "օսոհցզյոգիւաւքղտ"
-        + "ՕՍՏԼ"
-        # Cherokee and Lisu capitals
-        + "ᎪᎫᎬᎡᎢᎥᎩᎳᎷᎻᏀᏃᏆᏒᏚᏞᏟᏢᏤᏦᏴᎠᎶ"
-        + "ꓐꓑꓓꓔꓖꓗꓙꓚꓜꓝꓟꓠꓡꓢꓣꓦꓧꓪꓫꓬꓮꓰꓲꓳꓴ",
-        "aeopcyxijsdhqwlvkmhtbrnubei" + "ABEKMHOPCTYXIJSGQWYV3"
-        "abyenikvoptuxwcj" + "ABEZHIKMNOPTYXCF"
-        "ounhgqjngihwupnm"  # fmt: skip
-         + "OUSL" + "AJEREIYWMHGZTRSLCPVKBDG" + "BPDTGKJCZFMNLSRVHWXYAEIOU",
-        strict=True,
+# Letters of other scripts with the shape of a Latin letter: (letters, what they look like).
+_LOOKALIKE = {
+    letter: latin
+    for letters, shapes in (
+        ("аеорсухіјѕԁһԛԝӏѵкмнтвгпиьёї", "aeopcyxijsdhqwlvkmhtbrnubei"),
+        ("АВЕКМНОРСТУХІЈЅԌԚԜҮѴЗ", "ABEKMHOPCTYXIJSGQWYV3"),
+        ("αβγεηικνορτυχωϲϳ", "abyenikvoptuxwcj"),
+        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϜ", "ABEZHIKMNOPTYXCF"),
+        ("օսոհցզյգիւաքղտՕՍՏԼ", "ounhgqjgiuwpnmOUSL"),
+        ("ᎪᎫᎬᎡᎢᎥᎩᎳᎷᎻᏀᏃᏆᏒᏚᏞᏟᏢᏤᏦᏴᎠᎶ", "AJERTIYWMHGZTRSLCPVKBDG"),
+        ("ꓐꓑꓓꓔꓖꓗꓙꓚꓜꓝꓟꓠꓡꓢꓣꓦꓧꓪꓫꓬꓮꓰꓲꓳꓴ", "BPDTGKJCZFMNLSRVHWXYAEIOU"),
     )
-)
+    for letter, latin in zip(letters, shapes, strict=True)
+}
 
 _PUNCTUATION = {
     "。": ".", "｡": ".", "۔": ".", "܁": ".", "ꓸ": ".",
@@ -163,7 +155,7 @@ def views(text: str) -> Iterator[Normalised]:
     """The conservative reading, then each further reading that differs from those before it."""
     view = normalise(text)
     yield view
-    unbroken = view.edited(spelled.line_breaks(view.text), "unbroken")
+    unbroken = view.edited([Edit(*edit) for edit in spelled.line_breaks(view.text)], "unbroken")
     if unbroken is not view:
         yield unbroken
     steps: tuple[tuple[str, Callable[[str], Iterable[tuple[int, int, str]]]], ...] = (
