@@ -153,11 +153,16 @@ class Journal:
         return bytes.fromhex(self.get(_SALT) or fresh)
 
     def finish(self) -> None:
-        """Mark the job as done and forget the findings and the salt for good."""
+        """Mark the job as done; forget findings, salt and outcomes for good.
+
+        What is left says that this job is done and nothing about any record: the folder may be
+        handed on with the rest.
+        """
         if not self.finished:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._db.execute("DELETE FROM findings")
+                self._db.execute("DELETE FROM outcomes")
                 self._db.execute("DELETE FROM facts WHERE name = ?", (_SALT,))
                 self._db.execute("INSERT INTO facts VALUES (?, '1')", (_FINISHED,))
             self.finished = True

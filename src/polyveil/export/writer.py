@@ -107,19 +107,24 @@ class Writer:
 
     def _sweep(self) -> None:
         """Remove what a kill left: drafts, and pictures of records that are not settled."""
+        private = self.out / PRIVATE
+        if self.journal.finished:
+            # The outcomes are forgotten by now: pictures under final names are not ours to judge.
+            for waiting in (private / "pictures").iterdir():
+                waiting.unlink(missing_ok=True)
+            return
         known = set()
         for index, outcome in self.journal.outcomes():
             if outcome.file is None:
                 continue
-            if self.journal.finished or (self.out / outcome.file).is_file():
+            if (self.out / outcome.file).is_file():
                 known.add(outcome.file)
             else:
                 self.journal.unsettle(index)
-        private = self.out / PRIVATE
         for draft in (private / "tmp").glob("*.part"):
             draft.unlink(missing_ok=True)
         for waiting in (private / "pictures").iterdir():
-            if self.journal.finished or f"{PRIVATE}/pictures/{waiting.name}" not in known:
+            if f"{PRIVATE}/pictures/{waiting.name}" not in known:
                 waiting.unlink(missing_ok=True)
         for path in self.out.rglob("*"):
             name = path.relative_to(self.out).as_posix()

@@ -118,8 +118,8 @@ class Mention:
       score: confidence in [0, 1]; 1.0 where a checksum holds.
       source: the detector.
       facets: what an identity expression says, facet -> value, e.g. {"sex": "man",
-        "beard": "beard", "clothes": "red", "position": "left", "count": "1"}; for a name, {"sex": ...} where the
-        first name tells; for a national identifier {"scheme": "us_ssn"}.
+        "beard": "beard", "clothes": "red", "position": "left", "count": "1"}; for a name,
+        {"sex": ...} where the first name tells; for a national identifier {"scheme": "us_ssn"}.
     """
 
     path: TextPath

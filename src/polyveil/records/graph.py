@@ -99,7 +99,8 @@ class IdentityGraph:
         yield from sorted(found.items(), key=lambda item: item[1].id)
 
     def _near(self, picture: int, faces: int) -> None:
-        if picture in self._hashes:
+        # A picture of one colour hashes to 0 and is like no other.
+        if not picture or picture in self._hashes:
             return
         self._hashes.add(picture)
         bands = [(band, picture >> 16 * band & 0xFFFF) for band in range(4)]

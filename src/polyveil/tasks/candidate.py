@@ -22,6 +22,7 @@ from polyveil.privacy.key import ProjectKey
 from polyveil.records.facets import INSIDE_FACE
 from polyveil.records.finding import Face, Kind, Mention
 from polyveil.records.record import Record
+from polyveil.records.table import PERSON
 from polyveil.replace.casting import PersonaRegistry
 from polyveil.replace.face_backends import face_replacer
 from polyveil.replace.leftovers import leftovers
@@ -37,6 +38,9 @@ from polyveil.verify.objective import alignment_loss, image_loss, text_loss, tot
 KEPT = frozenset({Kind.EXPRESSION})
 """Kinds that stay where they agree with the stand-in: they describe it now."""
 
+LABEL = 12
+"""Hex digits of a persona's token that stand for the user's own label of a person."""
+
 Facets = dict[str, str]
 
 
@@ -49,6 +53,7 @@ class Plan:
       mentions, mention_of: mentions, and for each the index of its persona or None.
       personas: who stands in.
       originals: persona's token -> real names. Secret.
+      labelled: index of the persona of whom the user's label speaks; None without a label.
       shown: persona -> facet -> value, what its face was seen to show; outranks what it should.
     """
 
@@ -58,11 +63,15 @@ class Plan:
     mention_of: tuple[int | None, ...]
     personas: tuple[Persona, ...]
     originals: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    labelled: int | None = None
     shown: Mapping[int, Facets] = field(default_factory=dict)
 
     @staticmethod
     def of(
-        found: Found, personas: Sequence[Persona], originals: Mapping[str, tuple[str, ...]]
+        record: Record,
+        found: Found,
+        personas: Sequence[Persona],
+        originals: Mapping[str, tuple[str, ...]],
     ) -> Plan:
         """The plan that the find stage suggests."""
         persons = found.identities.persons
@@ -76,6 +85,9 @@ class Plan:
             mention_of=tuple(mention_of.get(index) for index in range(len(findings.mentions))),
             personas=tuple(personas),
             originals=originals,
+            labelled=next(
+                (at for at, p in enumerate(persons) if f"person:{record.person}" in p.keys), None
+            ),
         )
 
     def with_face(self, face: Face, persona: Persona) -> Plan:
@@ -156,6 +168,8 @@ def write(
         record_id=record.id,
     )
     row = record.with_texts(lambda path, text: rewritten.texts.get(path, text))
+    if plan.labelled is not None:
+        row[PERSON] = plan.personas[plan.labelled].token[:LABEL]
     return Candidate(painted, rewritten, row, rewritten.notes)
 
 

@@ -105,6 +105,7 @@ def desensitize(
     job = settings.fingerprint(opened.fingerprint(project.mac("input")), project.id)
     with Journal.open(options.out, job, source=opened.root) as journal:
         if journal.finished:
+            Writer(options.out, journal, Layout.of(opened, journal))  # sweeps what a kill left
             return _finished_report(options.out)
         if vault is None:
             return _run(opened, project, journal, None, options)
