@@ -13,7 +13,8 @@ from polyveil.records.finding import Box, Face
 
 RGB = {
     "red": (200, 30, 35), "orange": (240, 125, 30), "yellow": (240, 210, 60),
-    "green": (45, 135, 65), "blue": (45, 85, 180), "purple": (120, 55, 150), "pink": (240, 150, 185),
+    "green": (45, 135, 65), "blue": (45, 85, 180), "purple": (120, 55, 150),
+    "pink": (240, 150, 185),
     "brown": (112, 72, 42), "black": (20, 20, 22), "white": (240, 240, 238),
     "grey": (128, 128, 130),
 }  # fmt: skip

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from polyveil import _weights
 from polyveil.detect import facet_text
+from polyveil.detect.clothes import dressed
 from polyveil.records.facets import FACE_FACETS
 from polyveil.records.finding import Face
 
@@ -122,7 +123,7 @@ class AlignmentModel:
         return _weights.session("alignment_text.onnx")
 
     def faces(self, pixels: NDArray[np.uint8], faces: Sequence[Face]) -> list[Face]:
-        """The same faces with attributes and embedding filled in, in the same order.
+        """The same faces with attributes, clothes included, and embedding, in the same order.
 
         Args:
           pixels: uint8 (height, width, 3) RGB or (height, width) grey, the upright picture.
@@ -131,10 +132,11 @@ class AlignmentModel:
         if not faces:
             return []
         embeddings, logits = self._encode(np.stack([head(pixels, face) for face in faces]))
-        return [
+        described = [
             dataclasses.replace(face, attributes=_probabilities(row), embedding=embedding)
             for face, embedding, row in zip(faces, embeddings, logits, strict=True)
         ]
+        return dressed(pixels, described)
 
     def image(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings of heads as `head` cuts them: uint8 (n, 96, 96, 3) -> unit float32 (n, d)."""
@@ -172,11 +174,16 @@ class AlignmentModel:
         )
 
     def _encode(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        parts = [
-            self._image.run(["embedding", "logits"], {"heads": crops[at : at + _CHUNK]})
-            for at in range(0, len(crops), _CHUNK)
-        ]
-        return np.concatenate([part[0] for part in parts]), np.concatenate([p[1] for p in parts])
+        """Embeddings and facet logits, each the mean of a head and its mirror image."""
+        embeddings, logits = [], []
+        for at in range(0, len(crops), _CHUNK):
+            part = crops[at : at + _CHUNK]
+            both = np.ascontiguousarray(np.concatenate([part, part[:, :, ::-1]]))
+            embedding, logit = self._image.run(["embedding", "logits"], {"heads": both})
+            mean = embedding[: len(part)] + embedding[len(part) :]
+            embeddings.append(mean / np.linalg.norm(mean, axis=1, keepdims=True))
+            logits.append((logit[: len(part)] + logit[len(part) :]) / 2)
+        return np.concatenate(embeddings), np.concatenate(logits)
 
 
 def _probabilities(logits: NDArray[np.float32]) -> dict[str, dict[str, float]]:

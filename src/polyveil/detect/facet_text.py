@@ -56,7 +56,7 @@ _CREDIT: Mapping[tuple[str, str], Mapping[str, float]] = {
     ("age", "baby"): {"child": 0.5},
     ("age", "child"): {"baby": 0.6, "teenager": 0.4},
     ("age", "teenager"): {"child": 0.4, "adult": 0.4},
-    ("age", "adult"): {"teenager": 0.4, "senior": 0.3},
+    ("age", "adult"): {"teenager": 0.7, "senior": 0.6},
     ("age", "senior"): {"adult": 0.2},
     ("hair", "black"): {"brown": 0.4},
     ("hair", "brown"): {"black": 0.4, "red": 0.3, "blond": 0.2},
@@ -81,7 +81,7 @@ def credit(facet: str, asked: str) -> dict[str, float]:
 
 
 def face_facets(facets: Mapping[str, str]) -> dict[str, str]:
-    """Facets that a head shows, with values of the vocabulary; clothes, position, count drop out."""
+    """Facets that a head shows, as the vocabulary has them; clothes, position, count drop out."""
     return {name: value for name, value in facets.items() if value in FACE_FACETS.get(name, ())}
 
 

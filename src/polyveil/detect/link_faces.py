@@ -22,7 +22,7 @@ from polyveil.detect.position import positions
 from polyveil.records.facets import COLOURS
 from polyveil.records.finding import Face
 
-MARGIN = 0.8
+MARGIN = 0.3
 """Log odds by which an assignment must beat the next best one; tuned on composed scenes of the
 development part of the synthetic faces."""
 _ABSENT = -2.5
