@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from polyveil.replace.arrays import Array, f32
 
 
 def hull(points: Array, size: tuple[int, int]) -> Array:
@@ -20,7 +19,7 @@ def hull(points: Array, size: tuple[int, int]) -> Array:
     plane = np.zeros(size, np.uint8)
     shifted = np.round(points * 16).astype(np.int32)
     cv2.fillPoly(plane, [shifted], 255, lineType=cv2.LINE_AA, shift=4)
-    return plane.astype(np.float32) / 255
+    return f32(plane) / np.float32(255)
 
 
 def feather(solid: Array, width: float) -> Array:
@@ -48,7 +47,7 @@ def seam(new: Array, old: Array, alpha: Array, reach: float) -> Array:
     shrink = max(int(reach / 4), 1)
     size = (max(weight.shape[1] // shrink, 2), max(weight.shape[0] // shrink, 2))
     sigma = reach / shrink
-    gap, mass = (
+    blurred, mass = (
         cv2.GaussianBlur(
             cv2.resize(plane, size, interpolation=cv2.INTER_AREA),
             (0, 0), sigma, borderType=cv2.BORDER_REFLECT,
@@ -56,6 +55,6 @@ def seam(new: Array, old: Array, alpha: Array, reach: float) -> Array:
         for plane in (gap * weight[..., None], np.dstack([weight, ring]))
     )  # fmt: skip
     # A seam that agrees with itself is trusted; a fringe of hair is not.
-    bounded = gap / (mass[..., :1] + 0.15 * mass[..., 1:] + 1e-4)
+    bounded = blurred / (mass[..., :1] + 0.15 * mass[..., 1:] + 1e-4)
     spread = cv2.resize(bounded, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.clip(spread, -16, 16).astype(np.float32)

@@ -6,9 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from polyveil.replace.arrays import Array
 
 _EYES = (([37, 38], [41, 40], [36, 39]), ([43, 44], [47, 46], [42, 45]))
 

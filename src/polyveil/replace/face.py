@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from polyveil.records.finding import Face
 from polyveil.replace import blend, light
+from polyveil.replace.arrays import Array, f32
 from polyveil.replace.expression import Expression
 from polyveil.replace.face_model import FRAME, GRID, Cast, bend, cast, shipped
 from polyveil.replace.persona import Persona
 from polyveil.replace.replacement import Replacement
 from polyveil.replace.warp import Pose, fit_pose, invert
-
-Array = NDArray[np.float32]
 
 OPEN = 3.0
 """Gap between the lips, in pixels of the frontal frame, from which on a mouth counts as open."""
@@ -62,23 +61,24 @@ class ModelReplacer:
         outline = landmarks(face)
         pose = fit_pose(outline, shipped().knots[:68])
         mouth = Expression.of(pose.lift(outline, shipped().knots[:68])).mouth
-        who = cast(persona.face_seed, wishes(persona, face), mirrored=False, speaking=mouth > OPEN)
+        who = cast(persona.face_seed, wishes(persona, face), speaking=mouth > OPEN)
         window, scale = frame(outline, pixels.shape[:2])
         if window is None:
             return Replacement(pixels.copy(), np.zeros(pixels.shape[:2], bool), {})
         left, top, right, bottom = window
         crop = pixels[top:bottom, left:right]
         if scale < 1:
-            crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        factor = np.float32([crop.shape[1] / (right - left), crop.shape[0] / (bottom - top)])
-        seen = (outline - np.float32([left, top]) + 0.5) * factor - 0.5
-        site = place(seen.astype(np.float32), who)
+            small = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            crop = np.asarray(small, np.uint8)
+        factor = f32([crop.shape[1] / (right - left), crop.shape[0] / (bottom - top)])
+        seen = (outline - f32([left, top]) + 0.5) * factor - 0.5
+        site = place(f32(seen), who)
         old = light.to_lab(crop)
         new, alpha = render(old, site, who, observe(old, site), persona.face_seed)
         if scale < 1:
             size = (right - left, bottom - top)
-            new = cv2.resize(new, size, interpolation=cv2.INTER_CUBIC)
-            alpha = np.clip(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR), 0, 1)
+            new = f32(cv2.resize(new, size, interpolation=cv2.INTER_CUBIC))
+            alpha = f32(np.clip(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR), 0, 1))
         return _paste(pixels, window, light.to_rgb(new), alpha, who)
 
 
@@ -105,7 +105,7 @@ def wishes(persona: Persona, face: Face) -> dict[str, str]:
         told = {"sex": persona.sex, "age": persona.age}.get(facet) or persona.facets.get(facet)
         value = told or face.likely(facet) or {"glasses": "none", "beard": "none"}.get(facet)
         if value:
-            wanted[facet] = value
+            wanted[facet] = "glasses" if value == "sunglasses" else value
     return wanted
 
 
@@ -134,8 +134,9 @@ def place(seen: Array, who: Cast) -> Site:
     extra = pose.project(mean[68:])
     extra += (own[17:27] - pose.project(mean[17:27])).mean(0)
     knots = np.vstack([own, extra]).astype(np.float32)
-    forward = (bend() @ knots).reshape(GRID, GRID, 2)
-    depth = (bend() @ np.concatenate([pose.depth(head), pose.depth(mean[68:])])).reshape(GRID, GRID)
+    near = np.concatenate([pose.depth(head), pose.depth(mean[68:])])
+    grid = (bend() @ np.column_stack([knots, near]).astype(np.float32)).reshape(GRID, GRID, 3)
+    forward, depth = np.ascontiguousarray(grid[..., :2]), np.ascontiguousarray(grid[..., 2])
     width = float(np.linalg.norm(knots[0] - knots[16]))
     width = max(width, float(np.linalg.norm(knots[8] - knots[27])))
     border = np.vstack([knots[:17], knots[68:75][::-1]])
@@ -153,7 +154,7 @@ def _jaw(own: Array, seen: Array) -> Array:
     # The ends, at the ears, are the least certain landmarks of all.
     weight = np.where(np.abs(t) > 0.9, 0.5, 1.0)[:, None]
     fit = np.linalg.lstsq(basis * weight, (seen - own) * weight, rcond=None)[0]
-    return (own + basis @ fit).astype(np.float32)
+    return f32(own + basis @ fit)
 
 
 def observe(old: Array, site: Site) -> light.Light:
@@ -169,7 +170,7 @@ def _samples(picture: Array, forward: Array, width: float) -> tuple[Array, Array
     )
     height, length = picture.shape[:2]
     inside = (at[..., 0] >= 0) & (at[..., 0] < length) & (at[..., 1] >= 0) & (at[..., 1] < height)
-    return values, (light.skin() * inside).astype(np.float32)
+    return f32(values), f32(light.skin() * inside)
 
 
 def _core(old: Array, site: Site) -> Array:
@@ -180,47 +181,54 @@ def _core(old: Array, site: Site) -> Array:
 def render(
     old: Array, site: Site, who: Cast, wanted: light.Light, seed: int
 ) -> tuple[Array, Array]:
-    """The stand-in in its place: Lab (h, w, 3) and alpha (h, w). `old` is read at the seam only."""
+    """The stand-in in its place: Lab (h, w, 3) and alpha (h, w).
+
+    What is hidden of the old face is blanked before anything reads it.
+    """
     size = old.shape[:2]
-    texture = light.relight(who.texture, who.light, wanted)
     back, reached = invert(site.forward, site.depth, size)
-    ratio = site.width / 136.0
-    if ratio < 0.8:  # smaller than the texture: average before sampling
-        texture = cv2.GaussianBlur(texture, (0, 0), 0.45 / ratio)
-    where = back * np.float32(FRAME) - np.float32(0.5)
-    new = cv2.remap(
-        texture, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    plain = light.expected(wanted, back)
+    solid, above = cover(site, size, reached)
+    old = f32(np.where(((solid >= 1) & (above <= 0))[..., None], plain, old))
+    new = _bent(light.relight(who.texture, who.light, wanted), back, site.width)
     core = _core(old, site)
     sigma = light.soften(new[..., 0], core, wanted.detail)
     if sigma:
-        new = cv2.GaussianBlur(new, (0, 0), sigma)
+        new = f32(cv2.GaussianBlur(new, (0, 0), sigma))
     noise = np.random.Generator(np.random.PCG64(seed % 2**64)).standard_normal(size)
-    new[..., 0] += (noise * max(0.0, wanted.grain * 0.8)).astype(np.float32)
-    alpha = cover(old, new, site, back, reached, wanted)
-    new = new + blend.seam(new, old, alpha, site.width * 0.12)
-    alpha = alpha[..., None]
-    return (new * alpha + old * (1 - alpha)).astype(np.float32), alpha[..., 0]
+    new[..., 0] += f32(noise * max(0.0, wanted.grain * 0.8))
+    alpha = solid * (1 - above * (1 - _bare(old, new, plain, site.width)))
+    new = new + blend.seam(new, old, f32(alpha), site.width * 0.12)
+    return f32(new * alpha[..., None] + old * (1 - alpha[..., None])), f32(alpha)
 
 
-def cover(
-    old: Array, new: Array, site: Site, back: Array, reached: Array, wanted: light.Light
-) -> Array:
-    """Alpha of the stand-in: 1 on everything that tells who it is, soft towards jaw and hair.
+def _bent(texture: Array, back: Array, width: float) -> Array:
+    """The texture sampled where `back` says; averaged first if it comes out smaller."""
+    ratio = width / 136.0
+    if ratio < 0.8:
+        texture = f32(cv2.GaussianBlur(texture, (0, 0), 0.45 / max(ratio, 0.02)))
+    at = back * np.float32(FRAME) - np.float32(0.5)
+    return f32(
+        cv2.remap(texture, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    )
 
-    Above the brows it gives way where either picture shows hair or a hat instead of skin.
+
+def cover(site: Site, size: tuple[int, int], reached: Array) -> tuple[Array, Array]:
+    """How much of each pixel the stand-in takes, and how far above the brows (0 to 1) it lies.
+
+    Both are geometry alone: soft towards the jaw and the hairline.
     """
-    solid = blend.hull(site.border, old.shape[:2])
+    solid = blend.hull(site.border, size)
     alpha = blend.feather(solid, 0.09 * site.width) * np.clip(reached * 2 - 0.5, 0, 1)
-    y, x = np.mgrid[0 : old.shape[0], 0 : old.shape[1]].astype(np.float32)
+    y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     height = x * site.brow[0] + y * site.brow[1] - site.brow[2]
-    above = np.clip(height / (0.07 * site.width), 0, 1)
-    if not above.any():
-        return alpha
-    plain = light.expected(wanted, back)
+    return f32(alpha), f32(np.clip(height / (0.07 * site.width), 0, 1))
+
+
+def _bare(old: Array, new: Array, plain: Array, width: float) -> Array:
+    """Where both pictures show skin: above the brows, hair and hats stay as they are."""
     like = np.minimum(light.likeness(old, plain), light.likeness(new, plain))
-    like = cv2.GaussianBlur(like, (0, 0), max(0.02 * site.width, 0.5))
-    return (alpha * (1 - above * (1 - like))).astype(np.float32)
+    return f32(cv2.GaussianBlur(like, (0, 0), max(0.02 * width, 0.5)))
 
 
 def _paste(
@@ -235,12 +243,12 @@ def _paste(
     touched = alpha > 1 / 512
     mask[top:bottom, left:right] = touched
     if pixels.ndim == 2:
-        values: Array = rgb @ np.float32([0.299, 0.587, 0.114])
+        values: Array = rgb @ f32([0.299, 0.587, 0.114])
     else:
         values = rgb
         crop = pixels[top:bottom, left:right, :3]
         if (crop[..., 0] == crop[..., 1]).all() and (crop[..., 1] == crop[..., 2]).all():
-            values = np.repeat((rgb @ np.float32([0.299, 0.587, 0.114]))[..., None], 3, 2)
+            values = np.repeat((rgb @ f32([0.299, 0.587, 0.114]))[..., None], 3, 2)
     target = out[top:bottom, left:right]
     done = np.clip(np.round(values), 0, 255).astype(np.uint8)
     if pixels.ndim == 2:

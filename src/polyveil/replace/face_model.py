@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from polyveil._weights import checked
 from polyveil.errors import WeightsError
 from polyveil.replace import light
+from polyveil.replace.arrays import Array, f32
 from polyveil.replace.warp import MIRRORED, spline
 
-Array = NDArray[np.float32]
-
 FRAME = 192
-GRID = 97
+GRID = 65
 LEAD, MOUTH = 1, 2
 LOW = 48
 MIX = 4
@@ -85,7 +84,14 @@ class FaceModel:
 
     def texture(self, index: int) -> Array:
         """float32 Lab of one exemplar."""
-        return _decode(self, index)
+        return _decoded(self._raw(index), cv2.IMREAD_COLOR)
+
+    def shading(self, index: int) -> Array:
+        """float32 Lab (LOW, LOW, 3) of one exemplar, blurred."""
+        return _low(_decoded(self._raw(index), cv2.IMREAD_REDUCED_COLOR_4))
+
+    def _raw(self, index: int) -> bytes:
+        return self.images[self.offsets[index] : self.offsets[index + 1]].tobytes()
 
 
 def read(source: bytes) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
@@ -197,16 +203,13 @@ def order(seed: int, count: int) -> NDArray[np.intp]:
     return np.argsort(value, kind="stable")
 
 
-def cast(
-    seed: int, wanted: dict[str, str], *, mirrored: bool = False, speaking: bool = False
-) -> Cast:
-    """The face of a persona.
+def cast(seed: int, wanted: dict[str, str], *, speaking: bool = False) -> Cast:
+    """The face of a persona. The seed also decides whether the face is mirrored.
 
     Args:
       seed: the persona's.
       wanted: facet -> value, most important first; a facet that too few exemplars satisfy together
         with those before it is left out.
-      mirrored: show the other half of the face, for a head turned the other way.
       speaking: the mouth is open; its inside comes from an exemplar whose mouth is.
     """
     model = shipped()
@@ -223,9 +226,9 @@ def cast(
         chosen.append(donor)
         texture, head = _with_mouth(model, texture, head, first, donor)
         facets["expression"] = "smiling"
-    if mirrored:
+    if seed >> 7 & 1:
         texture = texture[:, ::-1]
-        head = head[MIRRORED] * np.float32([-1, 1, 1]) + np.float32([FRAME - 1, 0, 0])
+        head = head[MIRRORED] * f32([-1, 1, 1]) + f32([FRAME - 1, 0, 0])
         lit = lit.mirrored()
     facets = {facet: value for facet, value in facets.items() if value}
     return Cast(np.ascontiguousarray(texture), head.astype(np.float32), facets, lit, tuple(chosen))
@@ -252,7 +255,7 @@ def _mixed(model: FaceModel, first: int, rest: tuple[int, ...]) -> tuple[Array, 
     low, borrowed = _low(texture), np.zeros((LOW, LOW, 3), np.float32)
     for other in rest:
         # Its shading, under the lead's light: not how bright or how coloured it is.
-        fitted = light.relight(_low(model.texture(other)), light.unpack(model.lights[other]), own)
+        fitted = light.relight(model.shading(other), light.unpack(model.lights[other]), own)
         borrowed += share * np.clip(fitted - low, -9, 9)
         head = head + share * (model.heads[other] - model.heads[first])
     spread = cv2.resize(borrowed, (FRAME, FRAME), interpolation=cv2.INTER_CUBIC)
@@ -267,23 +270,33 @@ def _with_mouth(
         model.texture(donor), light.unpack(model.lights[donor]), light.unpack(model.lights[first])
     )
     donor_head = model.heads[donor]
-    flat = canonical_knots(shipped().knots)
-    centre, wide = flat[48:60].mean(0), flat[54, 0] - flat[48, 0]
-    y, x = np.mgrid[0:FRAME, 0:FRAME].astype(np.float32)
-    far = np.hypot((x - centre[0]) / (0.82 * wide), (y - centre[1]) / (0.56 * wide))
-    alpha = np.clip((1.15 - far) / 0.5, 0, 1)[..., None]
-    alpha = alpha * alpha * (3 - 2 * alpha)
-    edge = (4 * alpha * (1 - alpha)).astype(np.float32)
-    # Meet the lead along the rim of the patch.
-    weight = cv2.GaussianBlur(edge, (0, 0), 14)[..., None] + 1e-4
-    fitted = fitted + cv2.GaussianBlur((texture - fitted) * edge, (0, 0), 14) / weight
+    alpha, edge = _mouth_area()
+    # Meet the lead along the rim of the patch; the correction is smooth, so a quarter will do.
+    weight = cv2.resize(edge, (LOW, LOW), interpolation=cv2.INTER_AREA)[..., None]
+    gap = cv2.resize((texture - fitted) * edge[..., None], (LOW, LOW), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(weight, (0, 0), 3.5)[..., None] + 1e-4
+    gap = cv2.GaussianBlur(gap, (0, 0), 3.5) / soft
+    fitted = fitted + cv2.resize(gap, (FRAME, FRAME), interpolation=cv2.INTER_LINEAR)
     # Teeth under the donor's lamp are not lamps under this one.
     limit = np.float32(np.median(texture[110:126, 60:76, 0])) + 9
     over = np.maximum(fitted[..., 0] - limit, 0)
     fitted[..., 0] -= over - 14 * over / (over + 14)
     moved = head.copy()
     moved[48:68] = donor_head[48:68] - donor_head[33] + head[33]
-    return (fitted * alpha + texture * (1 - alpha)).astype(np.float32), moved
+    out = texture + (fitted - texture) * alpha[..., None]
+    return out.astype(np.float32), moved
+
+
+@cache
+def _mouth_area() -> tuple[Array, Array]:
+    """Alpha (FRAME, FRAME) of the patch around the mouth, and its rim."""
+    flat = canonical_knots(shipped().knots)
+    centre, wide = flat[48:60].mean(0), flat[54, 0] - flat[48, 0]
+    y, x = np.mgrid[0:FRAME, 0:FRAME].astype(np.float32)
+    far = np.hypot((x - centre[0]) / (0.82 * wide), (y - centre[1]) / (0.56 * wide))
+    t = np.clip((1.15 - far) / 0.5, 0, 1)
+    alpha = (t * t * (3 - 2 * t)).astype(np.float32)
+    return alpha, 4 * alpha * (1 - alpha)
 
 
 def _low(texture: Array) -> Array:
@@ -291,13 +304,10 @@ def _low(texture: Array) -> Array:
     return np.asarray(cv2.GaussianBlur(small, (0, 0), 2.5), np.float32)
 
 
-@lru_cache(maxsize=256)
-def _decode_bytes(raw: bytes) -> Array:
-    picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+@lru_cache(maxsize=64)
+def _decoded(raw: bytes, flags: int) -> Array:
+    picture = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
+    if picture is None:
+        raise WeightsError("weights/face_model.safetensors holds a picture that cannot be decoded.")
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
     return np.asarray(lab, np.float32)
-
-
-def _decode(model: FaceModel, index: int) -> Array:
-    first, last = model.offsets[index], model.offsets[index + 1]
-    return _decode_bytes(model.images[first:last].tobytes())

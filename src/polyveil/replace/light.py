@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from polyveil.replace.arrays import Array, f32
 
 GRID = 33
 """Nodes a side at which light is sampled."""
+SHINE = np.float32(16)
+"""Highlights are compressed towards this many L* above the skin around them."""
 _SIGMAS = (0.0, 0.45, 0.65, 0.9, 1.2, 1.6, 2.2, 3.0)
 
 
@@ -42,8 +44,8 @@ class Light:
 
     def mirrored(self) -> Light:
         """The same light on the mirrored face."""
-        second = np.float32([1, -1, 1, -1, 1, 1])
-        return replace(self, lightness=self.lightness * second, colour=self.colour * second[:3])
+        sign = f32([1, -1, 1, -1, 1, 1])
+        return replace(self, lightness=self.lightness * sign, colour=self.colour * sign[:3])
 
 
 def to_lab(pixels: NDArray[np.uint8]) -> Array:
@@ -80,7 +82,7 @@ def measure(samples: Array, weight: Array, fine: Array, inside: Array) -> Light:
 
 def of_texture(texture: Array) -> Array:
     """The light on a texture (n, n, 3) in Lab that fills the frame, as 13 numbers for `unpack`."""
-    small = cv2.resize(cv2.GaussianBlur(texture, (0, 0), 5.0), (GRID, GRID))
+    small = f32(cv2.resize(cv2.GaussianBlur(texture, (0, 0), 5.0), (GRID, GRID)))
     found = measure(small, skin(), texture[..., 0], np.zeros(texture.shape[:2], np.float32))
     return np.concatenate([found.lightness, found.colour.ravel(), [found.contrast]]).astype(
         np.float32
@@ -100,14 +102,27 @@ def relight(texture: Array, own: Light, wanted: Light) -> Array:
     # Relief follows brightness only half the way: a dark face that is lit up would burn out.
     relief = np.clip(np.sqrt((wanted.contrast + 1) / (own.contrast + 1)), 0.7, 1.15)
     gain = np.clip(np.sqrt(new / old) * np.float32(relief), 0.5, 1.2)
-    lifted = new + (texture[..., 0] - old) * gain
+    rest = (texture[..., 0] - old) * gain
+    # Shine is what a lamp leaves on skin, and this is another lamp.
+    shine = np.maximum(rest, 0)
+    lifted = new + np.minimum(rest, 0) + shine * SHINE / (shine + SHINE)
     # Bright spots bend towards white instead of being cut off there.
     over = np.maximum(lifted - 88, 0)
     lightness = np.maximum(np.minimum(lifted, 88) + over * 11.5 / (over + 11.5), 1)
     # Colour casts show less in the dark.
     fade = np.clip(lightness / 30, 0.3, 1)
-    casts = [_plane(wanted.colour[c] - own.colour[c], n) * fade for c in (0, 1)]
-    return cv2.merge([lightness, texture[..., 1] + casts[0], texture[..., 2] + casts[1]])
+    colours = [
+        _recolour(texture[..., c + 1], _plane(own.colour[c], n), _plane(wanted.colour[c], n), fade)
+        for c in (0, 1)
+    ]
+    return f32(cv2.merge([lightness, *colours]))
+
+
+def _recolour(values: Array, old: Array, new: Array, fade: Array) -> Array:
+    """Skin from colour `old` to `new` by a factor, so that teeth and eyes stay white; the rest by
+    a difference."""
+    factor = np.clip(new / np.maximum(old, 4), 0.35, 1.6)
+    return f32(values * factor + (new - old * factor) * fade)
 
 
 def _plane(c: Array, n: int) -> Array:
@@ -116,8 +131,8 @@ def _plane(c: Array, n: int) -> Array:
     u = (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n / 2) - 1
     v = u[:, None]
     if len(c) == 3:
-        return (c[0] + c[1] * u) + c[2] * v
-    return (c[0] + c[1] * u + c[4] * u * u) + (c[2] + c[5] * v) * v + (c[3] * v) * u
+        return f32((c[0] + c[1] * u) + c[2] * v)
+    return f32((c[0] + c[1] * u + c[4] * u * u) + (c[2] + c[5] * v) * v + (c[3] * v) * u)
 
 
 def expected(light: Light, where: Array) -> Array:
@@ -126,7 +141,7 @@ def expected(light: Light, where: Array) -> Array:
     c = light.lightness
     plain = [c[0] + c[1] * u + c[2] * v + c[3] * u * v + c[4] * u * u + c[5] * v * v]
     plain += [c[0] + c[1] * u + c[2] * v for c in light.colour]
-    return np.clip(np.dstack(plain), [3, -60, -60], [97, 60, 60]).astype(np.float32)
+    return f32(np.clip(np.dstack(plain), [3, -60, -60], [97, 60, 60]))
 
 
 def likeness(picture: Array, plain: Array) -> Array:
@@ -135,13 +150,13 @@ def likeness(picture: Array, plain: Array) -> Array:
     # Skin is lit brighter more often than it is shaded darker; hair and hats are darker.
     gap[..., 0] *= np.where(picture[..., 0] > plain[..., 0], 0.7, 1.0)
     far = gap[..., 0] / 17 + (gap[..., 1] + gap[..., 2]) / 26
-    return np.clip(1.8 - far, 0, 1).astype(np.float32)
+    return f32(np.clip(1.8 - far, 0, 1))
 
 
 def soften(lightness: Array, inside: Array, detail: float) -> float:
     """The blur, in pixels, after which `lightness` is no sharper than `detail`."""
     for sigma in _SIGMAS:
-        soft = cv2.GaussianBlur(lightness, (0, 0), sigma) if sigma else lightness
+        soft = f32(cv2.GaussianBlur(lightness, (0, 0), sigma)) if sigma else lightness
         if _texture(soft, inside)[0] <= detail * 1.05:
             return sigma
     return _SIGMAS[-1]
@@ -205,8 +220,11 @@ def _robust(
     """Reweighted least squares: hair, glasses and hands are outliers, not light."""
     prior = weight.astype(np.float64)
     start = float(np.median(values[weight > 0.5])) if (weight > 0.5).any() else float(values.mean())
-    trust = prior / (1 + ((values - start) / (3 * limit)) ** 2)
+    trust: NDArray[np.float64] = prior / (
+        1 + ((values.astype(np.float64) - start) / (3 * limit)) ** 2
+    )
     for _ in range(6):
         fit = _ridge(basis, values, trust)
-        trust = prior / (1 + ((values - basis @ fit) / limit) ** 2) ** 2
+        rest = np.asarray(values - basis @ fit, np.float64)
+        trust = prior / (1 + (rest / limit) ** 2) ** 2
     return _ridge(basis, values, trust).astype(np.float32), trust

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from polyveil.replace.arrays import Array, f32
 
 MIRRORED: NDArray[np.intp] = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
@@ -29,9 +29,7 @@ MIRRORED: NDArray[np.intp] = np.array(
 
 # Jaw points slide along the visible edge of a turned head instead of sticking to the skin, and the
 # mouth moves when people speak; both say little about where the head points.
-_POSE_WEIGHT: Array = np.concatenate(
-    [np.full(17, 0.15), np.full(10, 0.7), np.full(9, 1.5), np.full(12, 1.5), np.full(20, 0.5)]
-).astype(np.float32)
+_POSE_WEIGHT = f32([0.15] * 17 + [0.7] * 10 + [1.5] * 21 + [0.5] * 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,7 @@ class Pose:
 
     def project(self, points: Array) -> Array:
         """float32 (n, 3) in the frontal frame -> (n, 2) in picture pixels."""
-        seen: Array = self.scale * points @ self.rotation[:2].T + self.shift
-        return seen.astype(np.float32)
+        return f32(self.scale * points @ self.rotation[:2].T + self.shift)
 
     def depth(self, points: Array) -> Array:
         """float32 (n, 3) -> (n,): distance towards the viewer, in frontal pixels."""
@@ -107,12 +104,13 @@ def spline(knots: Array, query: Array, *, stiffness: float = 0.0) -> Array:
     system[n:, :n] = system[:n, n:].T
     weights = np.linalg.inv(system)[:, :n]
     basis = np.column_stack([_kernel(q, a), np.ones(len(q)), q])
-    return (basis @ weights).astype(np.float32)
+    return f32(basis @ weights)
 
 
 def _kernel(a: Array, b: Array) -> NDArray[np.float64]:
     square = np.square(a[:, None].astype(np.float64) - b[None]).sum(-1)
-    return 0.5 * square * np.log(np.maximum(square, 1e-12))
+    bent: NDArray[np.float64] = 0.5 * square * np.log(np.maximum(square, 1e-12))
+    return bent
 
 
 def invert(
