@@ -9,6 +9,7 @@ about 18,000 distinct names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -19,7 +20,7 @@ from polyveil.privacy.key import ProjectKey
 from polyveil.privacy.pseudonym import Draw
 from polyveil.records.facets import FACE_FACETS
 from polyveil.replace.name_shape import NameShape, Role, parse
-from polyveil.replace.names import UNSPACED, NameBank, bank, fold
+from polyveil.replace.names import LETTER, UNSPACED, NameBank, bank, fold
 from polyveil.replace.persona import Persona, written
 
 SHIFT_DAYS = (184, 547)
@@ -30,6 +31,8 @@ _FRESH_PERSONS = 250  # beyond it, few given names are left that nobody bears
 _UNRELATED_TRIES = 160
 _PLAIN_TRIES = 400
 _LAST_TRY = 4000
+
+_LETTERS = re.compile(f"{LETTER}+")
 
 Sex = Literal["man", "woman"]
 
@@ -119,9 +122,7 @@ class PersonaRegistry:
 
 def name_words(name: str) -> tuple[str, ...]:
     """The folded words of a name, hyphens and punctuation gone."""
-    return tuple(
-        word for word in "".join(c if c.isalpha() or c == " " else " " for c in fold(name)).split()
-    )
+    return tuple(_LETTERS.findall(fold(name)))
 
 
 def cast(key: ProjectKey, part: Part, registry: PersonaRegistry) -> Persona:

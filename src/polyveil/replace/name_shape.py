@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from polyveil.replace.names import UNSPACED, bank, fold, script_of, vocabulary
+from polyveil.replace.names import LETTER, UNSPACED, bank, fold, script_of, vocabulary
 
 
 class Role(StrEnum):
@@ -87,7 +87,7 @@ PARTICLES = _words(
 )
 SUFFIXES = _words("jr sr ii iii iv phd md esq dds rn cpa mba dvm")
 _FAMILY_TITLES = _words("mr mrs ms dr prof professor herr frau monsieur madame mme")
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]{2,})*\.?", re.UNICODE)
+_WORD = re.compile(rf"{LETTER}+(?:['’]{LETTER}{{2,}})*\.?")
 
 
 def parse(surface: str, *, family: Sequence[str] = (), given: Sequence[str] = ()) -> NameShape:

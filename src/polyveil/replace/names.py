@@ -45,7 +45,11 @@ _UNICODE = {
     "HANGUL": "hangul",
 } | {name.upper(): name for name in BANKS if name not in {"han", "kana", "hangul"}}
 _MODULE = "faker.providers.person."
-_ONE_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
+_MARKS = "".join(chr(n) for n in range(0x300, 0x1000) if unicodedata.category(chr(n))[0] == "M")
+LETTER = rf"(?:[^\W\d_]|[{_MARKS}])"
+"""Pattern of a letter or of the vowel sign on it, which `\\w` leaves out in Indic scripts."""
+
+_ONE_TOKEN = re.compile(rf"{LETTER}+(?:['’]{LETTER}+)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,12 @@ def iban(surface: str, draw: Draw) -> str:
     blank = _BANK_CODE.get(country, 4)
     if len(old) < blank + 2:
         return plate(surface, draw)
-    while True:
+    for _ in range(_TRIES):
         bank = "".join("0" if char.isdigit() else "X" for char in old[:blank])
         new = bank + shaped(old[blank:], draw)
         if new != old:
             return filled(surface, country + _mod97(country, new) + new)
+    return plate(surface, draw)
 
 
 def is_reserved_iban(surface: str) -> bool:
@@ -92,10 +93,11 @@ def shaped(surface: str, draw: Draw) -> str:
 
 def plate(surface: str, draw: Draw) -> str:
     """A number plate of the same shape."""
-    while True:
+    for _ in range(_TRIES):
         new = shaped(surface, draw)
-        if new != surface or not any(char.isalnum() for char in surface):
-            return new
+        if new != surface:
+            break
+    return new
 
 
 def filled(shape: str, content: str) -> str:
@@ -152,9 +154,9 @@ def _validator(scheme: str) -> Callable[[str], bool] | None:
 def _shaped(char: str, draw: Draw) -> str:
     if char.isdecimal():
         return draw.digits(1)
-    if char.isascii() and char.isalpha():
-        return _cased(char, draw.letters(1))
-    return chr(draw.between(0x410, 0x42F)) if "\u0410" <= char <= "\u042f" else char
+    if "\u0410" <= char <= "\u042f":
+        return chr(draw.between(0x410, 0x42F))
+    return _cased(char, draw.letters(1)) if char.isalpha() else char
 
 
 def _cased(model: str, char: str) -> str:

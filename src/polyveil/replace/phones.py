@@ -82,8 +82,9 @@ def _within_country(code: int, old: str, draw: Draw) -> str:
             unassigned = True
         else:
             new = old[0] + draw.digits(len(old) - 1)
-            number = phonenumbers.PhoneNumber(country_code=code, national_number=int(new))
-            unassigned = not phonenumbers.is_valid_number(number)
+            # Parsed, not built: a leading zero is part of an Italian number.
+            number = _parsed(f"+{code}{new}")
+            unassigned = number is None or not phonenumbers.is_valid_number(number)
         if new != old and unassigned:
             return new
     # Every draw could be somebody's: a national number of zeros is nobody's in any plan.

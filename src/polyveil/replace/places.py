@@ -72,6 +72,7 @@ _LONG_COUNTRIES = frozenset(
 )
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’.][^\W\d_]+)*\.?|\w*\d\w*", re.UNICODE)
 _ACRONYM = 4
+_TRIES = 64
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b")
 
 
@@ -183,10 +184,11 @@ def _renamed(surface: str, draw: Draw, tails: list[str], avoid: frozenset[str]) 
 
 def _number(word: str, draw: Draw) -> str:
     """Another number of the same length, without a zero in front where there was none."""
-    while True:
+    for _ in range(_TRIES):
         new = shaped(word, draw)
         if new != word and not (new[0] == "0" and word[0] != "0"):
-            return new
+            break
+    return new
 
 
 def _fictional(draw: Draw, tails: list[str], avoid: frozenset[str]) -> str:

@@ -112,10 +112,7 @@ def already_stand_in(kind: Kind, surface: str) -> bool:
 
 def _other(surface: str, draw: Draw) -> str:
     """Keyed letters and digits in the same shape, where the content is not understood."""
-    while True:
-        new = numbers.shaped(surface, draw)
-        if new != surface or not any(char.isalnum() for char in surface):
-            return new
+    return numbers.plate(surface, draw)
 
 
 def _passer_by(draw: Draw, surface: str, canonical: str, avoid: frozenset[str]) -> Persona:
