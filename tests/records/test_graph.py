@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyveil.records.finding import Findings
+from polyveil.records.finding import Findings, Kind, Mention
 from polyveil.records.graph import NEAR, IdentityGraph, picture_key
 from polyveil.records.identity import LocalPerson, RecordIdentities
 
@@ -54,3 +54,26 @@ def test_near_duplicate_pictures_share_their_faces(picture: int, flips: set[int]
         findings = Findings(name, (None,), (), value)  # type: ignore[arg-type]
         graph.add(findings, RecordIdentities(name, (person,)))
     assert len(list(graph.persons())) == (1 if len(flips) <= NEAR else 2)
+
+
+def named(number: int, name: str, sex: str, key: str) -> tuple[Findings, RecordIdentities]:
+    told = {"sex": sex} if sex else {}
+    mention = Mention(("text",), 0, len(name), Kind.NAME, name, name.casefold(), 1.0, "n", told)
+    person = LocalPerson((), (0,), (key,))
+    return Findings(str(number), (), (mention,)), RecordIdentities(str(number), (person,))
+
+
+def people(*records: tuple[str, str]) -> list[set[str]]:
+    graph = IdentityGraph()
+    for number, (name, sex) in enumerate(records):
+        whole = " " in name
+        key = f"name:{name.casefold()}" if whole else f"record:{number}:0"
+        graph.add(*named(number, name, sex, key))
+    return [set(person.surfaces) for _, person in graph.persons()]
+
+
+def test_a_bare_name_is_the_only_person_called_so() -> None:
+    assert people(("Eileen Collins", "woman"), ("Collins", "")) == [{"eileen collins", "collins"}]
+    assert len(people(("Eileen Collins", ""), ("Phil Collins", ""), ("Collins", ""))) == 3
+    assert len(people(("Eileen Collins", "woman"), ("Collins", "man"))) == 2
+    assert len(people(("Collins", ""), ("Eileen", ""))) == 2

@@ -45,6 +45,16 @@ class Person:
         return min(votes, key=lambda value: (-votes[value], value)) if votes else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Local:
+    """One person of one record: a key, facets, (canonical, surface) of names, sexes they tell."""
+
+    key: str
+    facets: dict[str, str]
+    names: tuple[tuple[str, str], ...]
+    said: frozenset[str]
+
+
 class IdentityGraph:
     """Union-find over keys; persons come out in an order that does not depend on input order.
 
@@ -55,7 +65,7 @@ class IdentityGraph:
     def __init__(self, clusters: FaceClusters | None = None) -> None:
         self._clusters = clusters
         self._parent: dict[str, str] = {}
-        self._locals: list[tuple[str, dict[str, str], tuple[tuple[str, str], ...]]] = []
+        self._locals: list[_Local] = []
         self._bands: dict[tuple[int, int], list[int]] = defaultdict(list)
         self._hashes: set[int] = set()
 
@@ -70,12 +80,16 @@ class IdentityGraph:
             for key in (*others, *(key for f in person.faces if alike and (key := alike[f]))):
                 self._join(first, key)
             self._find(first)
-            names = tuple(
-                (findings.mentions[index].canonical, findings.mentions[index].surface)
-                for index in person.mentions
-                if findings.mentions[index].kind is Kind.NAME
+            own = [findings.mentions[index] for index in person.mentions]
+            named = [mention for mention in own if mention.kind is Kind.NAME]
+            self._locals.append(
+                _Local(
+                    first,
+                    dict(person.facets),
+                    tuple((mention.canonical, mention.surface) for mention in named),
+                    frozenset(m.facets["sex"] for m in named if "sex" in m.facets),
+                )
             )
-            self._locals.append((first, dict(person.facets), names))
 
     def person_id(self, keys: Iterable[str]) -> str:
         """The id of the person that these keys belong to, before `persons` a root key."""
@@ -83,20 +97,45 @@ class IdentityGraph:
 
     def persons(self) -> Iterator[tuple[str, Person]]:
         """(root key as person_id gives it, person), ordered by person id."""
+        self._join_bare_names()
         found: dict[str, Person] = {}
         for key in self._parent:
             root = self._find(key)
             found.setdefault(root, Person(id=root)).keys.add(key)
-        for first, facets, names in self._locals:
-            person = found[self._find(first)]
+        for local in self._locals:
+            person = found[self._find(local.key)]
             person.records += 1
-            for facet, value in facets.items():
+            for facet, value in local.facets.items():
                 person.votes.setdefault(facet, Counter())[value] += 1
-            for canonical, surface in names:
+            for canonical, surface in local.names:
                 person.surfaces.setdefault(canonical, Counter())[surface] += 1
         for person in found.values():
             person.id = min(person.keys, key=_strength)
         yield from sorted(found.items(), key=lambda item: item[1].id)
+
+    def _join_bare_names(self) -> None:
+        """ "Collins" is Eileen Collins where nobody else of the data set is called so."""
+        bearers: dict[str, set[str]] = defaultdict(set)
+        full: set[str] = set()
+        for local in self._locals:
+            for canonical, _ in local.names:
+                words = canonical.split()
+                if len(words) > 1:
+                    full.add(self._find(local.key))
+                    bearers[words[0]].add(self._find(local.key))
+                    bearers[words[-1]].add(self._find(local.key))
+        for local in self._locals:
+            bare = {canonical for canonical, _ in local.names}
+            if len(bare) != 1 or self._find(local.key) in full:
+                continue
+            candidates = {self._find(root) for root in bearers.get(bare.pop(), ())}
+            if len(candidates) == 1 and self._same_sex(local, candidates):
+                self._join(local.key, candidates.pop())
+
+    def _same_sex(self, local: _Local, candidates: set[str]) -> bool:
+        """Whether words ("Mr", "Eileen") do not contradict; a face's sex is too weak a witness."""
+        others = (o.said for o in self._locals if self._find(o.key) in candidates)
+        return len(local.said.union(*others)) <= 1
 
     def _near(self, picture: int, faces: int) -> None:
         # A picture of one colour hashes to 0 and is like no other.

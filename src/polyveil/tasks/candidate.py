@@ -28,6 +28,7 @@ from polyveil.replace.face_backends import face_replacer
 from polyveil.replace.leftovers import leftovers
 from polyveil.replace.persona import Persona
 from polyveil.replace.text import Edit, Rewritten, rewrite
+from polyveil.replace.things import already_stand_in
 from polyveil.tasks.find import Clock, Found, alignment
 from polyveil.tasks.personas import stranger
 from polyveil.tasks.settings import Settings
@@ -322,8 +323,17 @@ def _search_text(
     spans = rewritten.stand_ins()
     ours: list[Span] = [(path, *span) for path, found in spans.items() for span in found]
     output = Record(record.id, candidate.row)
-    left = mentions_left(find_mentions(output), ours, KEPT)
-    repeated = leftovers(rewritten.texts, plan.mentions, stand_ins=spans)
+    left = [
+        mention
+        for mention in mentions_left(find_mentions(output), ours, KEPT)
+        if not already_stand_in(mention.kind, mention.surface)
+    ]
+    replaced = [
+        at
+        for at, m in enumerate(plan.mentions)
+        if m.kind not in KEPT and not already_stand_in(m.kind, m.surface)
+    ]
+    repeated = leftovers(rewritten.texts, plan.mentions, stand_ins=spans, replaced=replaced)
     for mention in left:
         shift = _shift_back(rewritten, mention)
         original = replace(mention, start=mention.start + shift, end=mention.end + shift)

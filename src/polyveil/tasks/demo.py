@@ -39,7 +39,7 @@ ROWS: tuple[dict[str, str], ...] = (
         "text": "A man with a camera on a tripod. Jonathan Reed lent it to Eileen Collins.",
     },
     {
-        "text": "Dear Ms Collins, please call Jonathan Reed on (212) 555-0147 before 3 March 1999, "
+        "text": "Dear Ms Collins, please call Jonathan Reed on (212) 555-2368 before 3 March 1999, "
         "or write to jonathan.reed@example.com. He was born on 14 July 1961.",
     },
 )
