@@ -32,8 +32,10 @@ from _attributes import NOBODY, Picture, pictures
 from polyveil.detect import facet_text
 from polyveil.detect.alignment import AlignmentModel
 from polyveil.detect.clothes import dressed
+from polyveil.detect.expressions import ExpressionFinder
 from polyveil.detect.faces import find_faces
 from polyveil.detect.link import link
+from polyveil.detect.mentions import find_mentions
 from polyveil.records.facets import COLOURS
 from polyveil.records.finding import Box, Face, Findings, Kind, Mention
 from polyveil.records.record import Record
@@ -180,31 +182,36 @@ def scenes(split: str, count: int, model: AlignmentModel, seed: int) -> list[Sce
     return result
 
 
+def spoken(said: dict[str, str]) -> str:
+    """A description in words."""
+    clothes = f" in {said['clothes']}" if "clothes" in said else ""
+    where = {"left": " on the left", "right": " on the right", "middle": " in the middle"}
+    return f"the {facet_text.phrase(said)}{clothes}{where.get(said.get('position', ''), '')}"
+
+
 def try_one(
-    scene: Scene, own: int, said: dict[str, str], model: AlignmentModel | None, margin: float | None
+    scene: Scene,
+    own: int,
+    said: dict[str, str],
+    model: AlignmentModel | None,
+    margin: float | None,
+    *,
+    from_words: bool = False,
 ) -> str:
-    """ "right", "wrong", "open" for one mention in one scene, through the whole of `link`."""
-    words = f"the {facet_text.phrase(said)}"
-    mention = Mention(
-        ("text",),
-        0,
-        len(words),
-        Kind.EXPRESSION,
-        words,
-        words,
-        1.0,
-        "truth",
-        {**said, "count": "1"},
-    )
+    """ "right", "wrong", "open" for one mention in one scene, through the whole of `link`.
+
+    The description is handed over as facets, or read from its words by `ExpressionFinder`.
+    """
+    words = spoken(said)
+    told = {**said, "count": "1"}
+    truth = Mention(("text",), 0, len(words), Kind.EXPRESSION, words, words, 1.0, "truth", told)
     record = Record("scene", {"text": words})
+    mentions = find_mentions(record, detectors=[ExpressionFinder()]) if from_words else (truth,)
+    if not mentions:
+        return "open"
     extra: dict[str, Any] = {} if margin is None else {"margin": margin}
-    found = link(
-        record,
-        Findings("scene", tuple(scene.faces), (mention,)),
-        alignment=model,
-        picture_key="p",
-        **extra,
-    )
+    findings = Findings("scene", tuple(scene.faces), mentions)
+    found = link(record, findings, alignment=model, picture_key="p", **extra)
     faces = next(person.faces for person in found.persons if 0 in person.mentions)
     if not faces:
         return "open"
@@ -225,7 +232,13 @@ def run(
     result: dict[str, dict[str, list[Any]]] = {}
     for sort, allowed in SORTS.items():
         chance = random.Random(SEED)
-        lists: dict[str, list[Any]] = {"with": [], "without": [], "forced": [], "chance": []}
+        lists: dict[str, list[Any]] = {
+            "with": [],
+            "without": [],
+            "forced": [],
+            "words": [],
+            "chance": [],
+        }
         for scene in found:
             for own in range(len(scene.facets)):
                 said = mention_of(own, scene.facets, allowed, chance)
@@ -234,6 +247,7 @@ def run(
                 lists["with"].append(try_one(scene, own, said, model, margin))
                 lists["without"].append(try_one(scene, own, said, None, margin))
                 lists["forced"].append(try_one(scene, own, said, model, 0.0))
+                lists["words"].append(try_one(scene, own, said, model, margin, from_words=True))
                 lists["chance"].append(1 / len(scene.facets))
         result[sort] = lists
     return result
@@ -270,13 +284,14 @@ def main() -> None:
             "mentions": len(lists["with"]),
             "chance": float(np.mean(lists["chance"])),
         }
-        for side in ("with", "without", "forced"):
+        for side in ("with", "without", "forced", "words"):
             verdicts = lists[side]
             entry[side] = {v: verdicts.count(v) / len(verdicts) for v in ("right", "wrong", "open")}
             name = {
                 "with": "with alignment",
                 "without": "without",
                 "forced": "with, forced to choose",
+                "words": "with, description read from its words",
             }[side]
             rows.append(
                 [

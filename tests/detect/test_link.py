@@ -161,6 +161,15 @@ def test_captions_of_one_picture_speak_of_the_same_people() -> None:
     assert of(found, 1) is of(found, 3)
 
 
+def test_a_plural_of_another_caption_does_not_take_their_faces() -> None:
+    text = Text(first="a man and a woman", second="two people")
+    text.say("a man", Kind.EXPRESSION, at="first", sex="man")
+    text.say("a woman", Kind.EXPRESSION, at="first", sex="woman")
+    text.say("two people", Kind.EXPRESSION, at="second", count="2")
+    found = text.link(face(10, **WOMAN), face(200, **MAN))
+    assert (of(found, 0).faces, of(found, 1).faces, of(found, 2).faces) == ((1,), (0,), ())
+
+
 def test_different_people_of_one_caption_stay_apart() -> None:
     text = Text(text="A man and another man")
     text.say("A man", Kind.EXPRESSION, sex="man").say("another man", Kind.EXPRESSION, sex="man")

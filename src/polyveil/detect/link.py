@@ -80,12 +80,22 @@ def link(
 
 
 def _pictured(groups: Sequence[Group], findings: Findings) -> list[int]:
-    """Groups that may be seen: with a name or a description; a lone e-mail or date if it is all."""
+    """Groups that may be seen: with a name or a description; a lone e-mail or date if it is all.
+
+    A plural alone in its caption ("two kids") speaks of people whom other captions tell apart; it
+    would only compete with them for the same faces.
+    """
     telling = {Kind.NAME, Kind.EXPRESSION}
     seen = [
         at
         for at, group in enumerate(groups)
         if any(findings.mentions[i].kind in telling for i in group.mentions)
+    ]
+    apart = [groups[at].paths for at in seen if groups[at].count == 1]
+    seen = [
+        at
+        for at in seen
+        if groups[at].count == 1 or not apart or any(groups[at].paths & paths for paths in apart)
     ]
     return seen if seen or len(groups) != 1 else [0]
 

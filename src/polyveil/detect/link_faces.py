@@ -25,9 +25,9 @@ from polyveil.records.finding import Face
 MARGIN = 0.3
 """Log odds by which an assignment must beat the next best one; tuned on composed scenes of the
 development part of the synthetic faces."""
-_ABSENT = -2.5
+_ABSENT = -4.0
 # A described person may be outside the picture: worse evidence than this and nobody is linked.
-_CONTRADICTED = -4.0
+_CONTRADICTED = -5.0
 _FORBIDDEN = -1e6
 
 
