@@ -150,8 +150,10 @@ def test_phrases() -> None:
 
 @pytest.mark.parametrize(
     ("name", "sex"),
-    [("0065.jpg", "man"), ("0568.jpg", "man"), ("0995.jpg", "man"), ("0895.jpg", "man")]
-    + [("0592.jpg", "woman"), ("0801.jpg", "woman"), ("0964.jpg", "woman"), ("1022.jpg", "woman")],
+    [
+        *((name, "man") for name in ("0065.jpg", "0568.jpg", "0995.jpg", "0895.jpg")),
+        *((name, "woman") for name in ("0592.jpg", "0801.jpg", "0964.jpg", "1022.jpg")),
+    ],
 )
 def test_golden_heads_that_training_never_saw(
     model: AlignmentModel, data: Callable[[str], Path], name: str, sex: str
