@@ -59,14 +59,14 @@ class Expression:
         out[[55, 59], 1] += 0.4 * gap
         out[[61, 62, 63, 50, 51, 52], 1] -= 0.25 * gap
         centre = out[48:68, 0].mean()
-        stretch = 1 + 0.8 * (self.width / max(own.width, 1.0) - 1)
+        stretch = 1 + 0.5 * (self.width / max(own.width, 1.0) - 1)
         out[48:68, 0] = centre + (out[48:68, 0] - centre) * np.float32(stretch)
-        rise = 0.8 * (self.smile - own.smile)
+        rise = 0.7 * (self.smile - own.smile)
         out[[48, 54, 60, 64], 1] -= rise
         out[[49, 53, 59, 55], 1] -= 0.4 * rise
         for up, low, ends in _EYES:
             line = out[ends, 1].mean()
-            ratio = 1 + 0.7 * (self.eyes / max(own.eyes, 0.05) - 1)
+            ratio = 1 + 0.5 * (self.eyes / max(own.eyes, 0.05) - 1)
             out[up + low, 1] = line + (out[up + low, 1] - line) * np.float32(ratio)
-        out[17:27, 1] -= 0.6 * (self.brows - own.brows)
+        out[17:27, 1] -= 0.3 * (self.brows - own.brows)
         return out

@@ -139,7 +139,11 @@ def place(seen: Array, who: Cast) -> Site:
     forward, depth = np.ascontiguousarray(grid[..., :2]), np.ascontiguousarray(grid[..., 2])
     width = float(np.linalg.norm(knots[0] - knots[16]))
     width = max(width, float(np.linalg.norm(knots[8] - knots[27])))
-    border = np.vstack([knots[:17], knots[68:75][::-1]])
+    # All of both faces: on a turned head the nose leaves the line from jaw to hair.
+    inner = np.vstack([own[17:], seen[17:]])
+    inner = inner + (inner - inner.mean(0)) * np.float32(0.15)
+    everything = np.vstack([knots[:17], knots[68:75], inner])
+    border = f32(cv2.convexHull(everything)[:, 0])
     up = knots[17:27].mean(0) - knots[48:60].mean(0)
     up = up / max(float(np.linalg.norm(up)), 1e-6)
     top = max(float((points[17:27] @ up).max()) for points in (own, seen))

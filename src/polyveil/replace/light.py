@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -203,20 +204,19 @@ def _monomials(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _ridge(
-    basis: NDArray[np.float64], values: Array, weight: NDArray[np.float64]
+    basis: NDArray[np.float64], values: Array, weight: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
     penalty = np.full(basis.shape[1], 0.02)
     penalty[0], penalty[3:] = 0.0, 0.06
     weighted = basis * weight[:, None]
     system = weighted.T @ basis + np.diag(penalty) * max(float(weight.sum()), 1e-6)
     system[0, 0] += 1e-9
-    solution: NDArray[np.float64] = np.linalg.solve(system, weighted.T @ values)
-    return solution
+    return np.asarray(np.linalg.solve(system, weighted.T @ values), np.float64)
 
 
 def _robust(
     basis: NDArray[np.float64], values: Array, weight: Array, *, limit: float
-) -> tuple[Array, NDArray[np.float64]]:
+) -> tuple[Array, NDArray[np.floating[Any]]]:
     """Reweighted least squares: hair, glasses and hands are outliers, not light."""
     prior = weight.astype(np.float64)
     start = float(np.median(values[weight > 0.5])) if (weight > 0.5).any() else float(values.mean())
