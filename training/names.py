@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains the name recogniser: src/polyveil/weights/names.onnx.
 
-Command: python training/names.py [--minutes 15]     (seed 7; data pack: text_pii_ner; torch, onnx)
+Commands: python training/names.py --minutes 10.5
+          python training/names.py --resume .cache/names.pt --rate 0.0015 --minutes 5
+(seed 7; data pack: text_pii_ner; torch, onnx)
 
 Hashed n-grams + casing and list flags -> dilated residual convolutions -> BIO scores (Strubell et
 al. 2017, https://arxiv.org/abs/1702.02098). Text: the grammar of `names_text.py`, and the training
@@ -94,13 +96,15 @@ def token_scores(network: Network, sentences: list[Sentence]) -> str:
     )
 
 
-def train(minutes: float, checkpoint: Path) -> Network:
+def train(minutes: float, checkpoint: Path, start_from: Path | None, rate: float) -> Network:
     """A network trained for so many minutes of wall clock, with a linear decay to zero."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
-    source, network = Source(SEED), Network()
+    source, network = Source(SEED + bool(start_from)), Network()
+    if start_from:
+        network.load_state_dict(torch.load(start_from, weights_only=True))
     weights = torch.tensor([1.0, 1.6, 1.6, 1.2, 1.2, 1.0, 1.0])
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-3)
     dev = {
         "presidio dev": [encode(item) for item in presidio("dev")],
         "btc e": [encode(item) for item in conll("btc_e")],
@@ -109,7 +113,7 @@ def train(minutes: float, checkpoint: Path) -> Network:
     pool: list[Sentence] = []
     while (spent := (time.time() - start) / 60) < minutes:
         for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * max(0.01, 1 - spent / minutes) * min(1.0, (step + 1) / 200)
+            group["lr"] = rate * max(0.01, 1 - spent / minutes) * min(1.0, (step + 1) / 200)
         fresh = [source.one() for _ in range(140 if len(pool) > 5000 else 256)]
         pool = [*pool, *fresh][-30000:]
         batch = sorted(
@@ -222,6 +226,8 @@ def main() -> None:
     """Trains, exports, compares."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--resume", type=Path, help="go on from this checkpoint")
     parser.add_argument("--from-checkpoint", type=Path, help="export only")
     parser.add_argument(
         "--target", type=Path, default=ROOT / "src" / "polyveil" / "weights" / "names.onnx"
@@ -232,7 +238,7 @@ def main() -> None:
         network = Network().eval()
         network.load_state_dict(torch.load(options.from_checkpoint, weights_only=True))
     else:
-        network = train(options.minutes, checkpoint)
+        network = train(options.minutes, checkpoint, options.resume, options.rate)
     export(network, options.target)
     print(
         "bytes", options.target.stat().st_size, "largest difference", agree(network, options.target)

@@ -29,9 +29,9 @@ from polyveil.records.finding import Kind, Mention
 KINDS = (Kind.NAME, Kind.PLACE, Kind.ORGANISATION)
 """In the order of the network's tags O, B-NAME, I-NAME, B-PLACE, ..."""
 TAGS = 1 + 2 * len(KINDS)
-HANDICAP = (1.0, 0.0, 0.0, 0.5)
+HANDICAP = (1.0, 0.0, 0.5, 0.5)
 """Nats taken from no name, name, place, organisation: what is missed cannot be taken back, and a
-person is the safer reading of what may be a company. Chosen on development parts only."""
+person is the safer reading of what may be a town or company. Chosen on development parts only."""
 CORE, MARGIN = 192, 16
 """A long text is scored in pieces of CORE tokens, with MARGIN tokens of context on both sides."""
 AT_ONCE = 8192

@@ -28,6 +28,8 @@ GRAMS = 20
 GRAM_ROWS = 1 << 15
 WORD_ROWS = 1 << 14
 FLAGS = 42
+LISTED, UNLISTED = (21, 22, 23, 24, 25, 34, 35), 29
+"""Flags that say which lists know a word as a name, and the flag that none knows it at all."""
 LONGEST_PLACE = 4
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
