@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from polyveil.polyveil.demo import write_album
+from polyveil.tasks.demo import write_album
 
 import polyveil
 from polyveil.errors import EXIT_RECORDS_REFUSED, JournalError, UsageError
 
-SECRETS = ("Eileen", "Collins", "Jonathan", "Reed", "e.collins", "555-0147", "1961", "29.0")
+SECRETS = ("Eileen", "Collins", "Jonathan", "n.reed", "e.collins", "555-2368", "14 July")
 
 
 @pytest.fixture(scope="module")

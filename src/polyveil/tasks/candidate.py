@@ -220,7 +220,8 @@ def _search_picture(
         return [], plan, {}
     bare = [f for f in plan.faces if covered(f, painted.mask) < COVERED]
     wrong = [f"{len(bare)} faces could not be covered"] if bare else []
-    found = find_faces(painted.pixels)
+    # One look: outside the stand-ins every pixel was searched thoroughly before.
+    found = find_faces(painted.pixels, thorough=False)
     left = faces_left(found, painted.mask)
     if left:
         wrong.append(f"{len(left)} faces are still found in the picture")
@@ -256,9 +257,19 @@ def _agree(
     rivals = [(candidate, found), (twin, agreements(twin, plan, seen))]
     losses = [loss(record, rival, met, settings) for rival, met in rivals]
     chosen, met = rivals[int(losses[1] < losses[0])]
-    apart = disagreeing(met, least=settings.least_agreement)
+    apart = [
+        one
+        for one in disagreeing(met, least=settings.least_agreement)
+        if one.score < _before(plan, one)
+    ]
     words = [f"words and picture disagree about {len(apart)} persons"] if apart else []
     return chosen, words
+
+
+def _before(plan: Plan, one: Agreement) -> float:
+    """How well the same words agreed with the face that they were written about."""
+    faces = (f for f, who in zip(plan.faces, plan.face_of, strict=True) if who == one.person)
+    return max((alignment().agreement(face, one.said) for face in faces), default=0.0)
 
 
 def agreements(candidate: Candidate, plan: Plan, seen: Mapping[int, Face]) -> list[Agreement]:

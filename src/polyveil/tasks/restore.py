@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from polyveil.errors import EXIT_CLEAN, EXIT_RECORDS_REFUSED, UsageError, VaultError
-from polyveil.export.place import appearing
 from polyveil.privacy.vault import Vault
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import open_source
@@ -64,14 +67,27 @@ def restore(safe: str | Path, *, vault: str | Path, passphrase: str, out: str | 
     target = Path(out)
     if target.exists():
         raise UsageError(f"{target.name}: exists already; originals overwrite nothing.")
-    with Vault.open(Path(vault), passphrase) as kept, appearing(target.parent, target.name) as file:
-        target_counts = _Counts()
+    counts = _Counts()
+    with Vault.open(Path(vault), passphrase) as kept, _private(target) as file:
         for record in open_source(Path(safe)).records():
-            row = _row(record, kept, target_counts)
+            row = _row(record, kept, counts)
             if row is not None:
                 file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-    target.chmod(0o600)
-    return target_counts.result()
+    return counts.result()
+
+
+@contextmanager
+def _private(target: Path) -> Iterator[BinaryIO]:
+    """A file of mode 0600 that appears under its name when it is whole."""
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 class _Counts:
