@@ -33,6 +33,8 @@ MIX = 4
 """Exemplars that a face is mixed from."""
 BORROWED = 0.45
 """Share of shape and shading that comes from others than the dominant one."""
+EVENED = (0.4, 0.65, 0.65)
+"""How much of its exemplar's patchy light a face loses, in L*, a*, b*."""
 FEWEST = 4
 """A wish that fewer exemplars fulfil is not granted: too few faces for many people."""
 STIFFNESS = 1e-3
@@ -252,7 +254,8 @@ def _mixed(model: FaceModel, first: int, rest: tuple[int, ...]) -> tuple[Array, 
         return texture, head
     share = np.float32(BORROWED / len(rest))
     own = light.unpack(model.lights[first])
-    low, borrowed = _low(texture), np.zeros((LOW, LOW, 3), np.float32)
+    low = _low(texture)
+    borrowed = _evened(low, own)
     for other in rest:
         # Its shading, under the lead's light: not how bright or how coloured it is.
         fitted = light.relight(model.shading(other), light.unpack(model.lights[other]), own)
@@ -260,6 +263,17 @@ def _mixed(model: FaceModel, first: int, rest: tuple[int, ...]) -> tuple[Array, 
         head = head + share * (model.heads[other] - model.heads[first])
     spread = cv2.resize(borrowed, (FRAME, FRAME), interpolation=cv2.INTER_CUBIC)
     return texture + spread, head.astype(np.float32)
+
+
+def _evened(low: Array, own: light.Light) -> Array:
+    """What takes the patches out of shading `low`: side lamps and coloured reflexes of the
+    exemplar's own scene, which no polynomial describes. Eyes and mouth keep their colours."""
+    axis = (np.arange(LOW, dtype=np.float32) + np.float32(0.5)) / LOW
+    plain = light.expected(own, f32(np.dstack(np.meshgrid(axis, axis))))
+    skin = f32(cv2.resize(light.skin(), (LOW, LOW), interpolation=cv2.INTER_LINEAR))
+    reach = cv2.GaussianBlur(skin, (0, 0), 2.5)[..., None]
+    patches = cv2.GaussianBlur((low - plain) * skin[..., None], (0, 0), 2.5) / (reach + 0.15)
+    return f32(np.clip(-patches * f32(EVENED) * np.minimum(1.3 * reach, 1), -12, 12))
 
 
 def _with_mouth(
