@@ -5,7 +5,7 @@ The attacker holds the ORIGINAL pictures of everyone in the job and sees the fac
 output. He matches local binary patterns of aligned faces, naively, and after learning, on half of
 the faces, how outputs look for originals that he knows (ridge regression into the original's
 space). He is a weak recogniser beside a deep one; benchmarks use a deep one, and the report says
-which was used. The rest of the picture is not hidden: who holds the original picture knows it again.
+which was used. The rest of a picture is not hidden: who holds the original knows it again by that.
 
 Source: Ahonen, Hadid & Pietikäinen, "Face Description with Local Binary Patterns", PAMI 2006.
 """
@@ -66,15 +66,16 @@ def describe(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
     ]
     # Square roots make the dot product a Bhattacharyya coefficient, the usual match for histograms.
     vector = np.sqrt(np.concatenate(histograms).astype(np.float32))
-    return vector / (np.linalg.norm(vector) + 1e-9)
+    unit: NDArray[np.float32] = vector / (np.linalg.norm(vector) + 1e-9)
+    return unit
 
 
 def weaken(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The original as a control: JPEG at quality 50, so that equality of bytes is no help."""
     channels = pixels if pixels.ndim == 2 else pixels[..., ::-1]
     _, data = cv2.imencode(".jpg", channels, [cv2.IMWRITE_JPEG_QUALITY, 50])
-    back = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    return np.ascontiguousarray(back if pixels.ndim == 2 else back[..., ::-1], dtype=np.uint8)
+    back = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+    return np.ascontiguousarray(back if pixels.ndim == 2 else back[..., ::-1])
 
 
 def reidentification(
@@ -126,7 +127,7 @@ def _rate(gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> Interval
 def _translate(
     seen: NDArray[np.float32], wanted: NDArray[np.float32], probes: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Ridge regression from outputs to originals in its dual form: faces are fewer than features."""
+    """Ridge regression from outputs to originals, in its dual form: fewer faces than features."""
     mean_in, mean_out = seen.mean(axis=0), wanted.mean(axis=0)
     centred = seen - mean_in
     gram = centred @ centred.T
