@@ -195,6 +195,7 @@ def render(
     solid, above = cover(site, size, reached)
     old = f32(np.where(((solid >= 1) & (above <= 0))[..., None], plain, old))
     new = _bent(light.relight(who.texture, who.light, wanted), back, site.width)
+    new = light.temper(new, plain)
     core = _core(old, site)
     sigma = light.soften(new[..., 0], core, wanted.detail)
     if sigma:

@@ -22,6 +22,8 @@ GRID = 33
 """Nodes a side at which light is sampled."""
 SHINE = np.float32(16)
 """Highlights are compressed towards this many L* above the skin around them."""
+VIVID = np.float32(15)
+"""Lips and cheeks lie within this distance of plain skin, in a* and b*."""
 _SIGMAS = (0.0, 0.45, 0.65, 0.9, 1.2, 1.6, 2.2, 3.0)
 
 
@@ -152,6 +154,14 @@ def likeness(picture: Array, plain: Array) -> Array:
     gap[..., 0] *= np.where(picture[..., 0] > plain[..., 0], 0.7, 1.0)
     far = gap[..., 0] / 17 + (gap[..., 1] + gap[..., 2]) / 26
     return f32(np.clip(1.8 - far, 0, 1))
+
+
+def temper(picture: Array, plain: Array) -> Array:
+    """`picture` with no colour farther from plain skin than VIVID: dyed hair, neon, make-up."""
+    gap = picture[..., 1:] - plain[..., 1:]
+    far = np.hypot(gap[..., 0], gap[..., 1])[..., None]
+    kept = plain[..., 1:] + gap * np.minimum(1, VIVID / np.maximum(far, 1e-3))
+    return f32(np.dstack([picture[..., :1], kept]))
 
 
 def soften(lightness: Array, inside: Array, detail: float) -> float:
