@@ -3,7 +3,7 @@
 
     python benchmarks/look.py
 
-Pictures: LFW dev, people with many pictures, four of each. Crops of the whole head, aligned on the
+Pictures: LFW dev, people with many pictures, three of each. Crops of the whole head, aligned on the
 five points of the ORIGINAL face, for every method alike. Two extractors, both named, neither of
 them Inception (its weights are not on this machine, so no figure compares with published FIDs):
   dlib       the 128 numbers of dlib's face ResNet
@@ -51,7 +51,7 @@ def features(pictures: list[Any], known: list[Portrait]) -> dict[str, Features]:
 
 
 def main() -> None:
-    known = portraits(each=4)
+    known = portraits(each=3)
     real = features([portrait.pixels for portrait in known], known)
     order = np.random.default_rng(SEED).permutation(len(known))
     halves = order[: len(order) // 2], order[len(order) // 2 :]
