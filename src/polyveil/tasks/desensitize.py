@@ -44,7 +44,7 @@ from polyveil.tasks.search import STAGE as FIND
 from polyveil.tasks.search import search
 from polyveil.tasks.settings import Settings, cores
 from polyveil.tasks.tally import Tally
-from polyveil.verify.reidentify import Reidentification
+from polyveil.verify.reidentify import FEWEST, Reidentification
 
 REPLACE, MEASURE = "replace", "measure"
 _FINDINGS = "findings"
@@ -238,9 +238,7 @@ def _report(
     options: Options,
 ) -> DesensitizeReport:
     results = _measure(source, key, writer, options) if options.measure else []
-    untested = (
-        () if options.measure else ("No attack was run on this output (--measure runs one).",)
-    )
+    untested = _untested(results, options.measure)
     warning = face_replacer(options.settings.faces).warning
     return DesensitizeReport(
         job=about.job(
@@ -267,6 +265,14 @@ def _report(
         ),
         pairs=before_after(source, writer.journal, options.out, options.pairs),
     )
+
+
+def _untested(results: list[Reidentification], wanted: bool) -> tuple[str, ...]:
+    if results:
+        return ()
+    if wanted:
+        return (f"Attacks on faces need at least {FEWEST} faces; this output has fewer.",)
+    return ("No attack was run on this output (--measure runs one).",)
 
 
 def _public(options: Options) -> dict[str, Any]:
