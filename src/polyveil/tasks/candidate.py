@@ -1,113 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A candidate: one record with every person replaced. What is wrong with it mends the plan.
-
-The plan says what to replace by whom. A candidate is made from it, searched again, and compared
-with its own words. Faces and mentions that the second search finds join the plan; looks that the
-new face does not show are taken out of the words, where the joint loss prefers that.
-"""
+"""A candidate: one record with every person of its plan replaced, in picture and text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.detect.expressions import attribute_words
-from polyveil.detect.faces import find_faces
-from polyveil.detect.mentions import find_mentions
 from polyveil.privacy.key import ProjectKey
-from polyveil.records.facets import INSIDE_FACE
-from polyveil.records.finding import Face, Kind, Mention
+from polyveil.records.finding import Kind
 from polyveil.records.record import Record
 from polyveil.records.table import PERSON
 from polyveil.replace.casting import PersonaRegistry
 from polyveil.replace.face_backends import face_replacer
-from polyveil.replace.leftovers import leftovers
-from polyveil.replace.persona import Persona
 from polyveil.replace.text import Edit, Rewritten, rewrite
-from polyveil.replace.things import already_stand_in
-from polyveil.tasks.find import Clock, Found, alignment
-from polyveil.tasks.personas import stranger
+from polyveil.tasks.plan import Plan
 from polyveil.tasks.settings import Settings
-from polyveil.verify.agreement import Agreement, agreement, disagreeing
-from polyveil.verify.leftover import COVERED, Span, covered, faces_left, mentions_left
-from polyveil.verify.objective import alignment_loss, image_loss, text_loss, total
-
-KEPT = frozenset({Kind.EXPRESSION})
-"""Kinds that stay where they agree with the stand-in: they describe it now."""
 
 LABEL = 12
 """Hex digits of a persona's token that stand for the user's own label of a person."""
 
 Facets = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Whom to replace by whom.
-
-    Attributes:
-      faces, face_of: faces, and for each the index of its persona.
-      mentions, mention_of: mentions, and for each the index of its persona or None.
-      personas: who stands in.
-      originals: persona's token -> real names. Secret.
-      labelled: index of the persona of whom the user's label speaks; None without a label.
-      shown: persona -> facet -> value, what its face was seen to show; outranks what it should.
-    """
-
-    faces: tuple[Face, ...]
-    face_of: tuple[int, ...]
-    mentions: tuple[Mention, ...]
-    mention_of: tuple[int | None, ...]
-    personas: tuple[Persona, ...]
-    originals: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    labelled: int | None = None
-    shown: Mapping[int, Facets] = field(default_factory=dict)
-
-    @staticmethod
-    def of(
-        record: Record,
-        found: Found,
-        personas: Sequence[Persona],
-        originals: Mapping[str, tuple[str, ...]],
-    ) -> Plan:
-        """The plan that the find stage suggests."""
-        persons = found.identities.persons
-        face_of = {face: at for at, person in enumerate(persons) for face in person.faces}
-        mention_of = {index: at for at, person in enumerate(persons) for index in person.mentions}
-        findings = found.findings
-        return Plan(
-            faces=findings.faces,
-            face_of=tuple(face_of[face] for face in range(len(findings.faces))),
-            mentions=findings.mentions,
-            mention_of=tuple(mention_of.get(index) for index in range(len(findings.mentions))),
-            personas=tuple(personas),
-            originals=originals,
-            labelled=next(
-                (at for at, p in enumerate(persons) if f"person:{record.person}" in p.keys), None
-            ),
-        )
-
-    def with_face(self, face: Face, persona: Persona) -> Plan:
-        """The plan with one more person, of whom only a face is known."""
-        return replace(
-            self,
-            faces=(*self.faces, face),
-            face_of=(*self.face_of, len(self.personas)),
-            personas=(*self.personas, persona),
-        )
-
-    def with_mention(self, mention: Mention, persona: Persona | None) -> Plan:
-        """The plan with one more mention; of a new person if there is a persona."""
-        return replace(
-            self,
-            mentions=(*self.mentions, mention),
-            mention_of=(*self.mention_of, len(self.personas) if persona else None),
-            personas=(*self.personas, persona) if persona else self.personas,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +71,11 @@ def paint(pixels: NDArray[np.uint8] | None, plan: Plan, settings: Settings) -> P
 
 
 def write(
-    record: Record, painted: Painted, plan: Plan, key: ProjectKey, overrides: Mapping[int, Facets]
+    record: Record,
+    painted: Painted,
+    plan: Plan,
+    key: ProjectKey,
+    overrides: Mapping[int, Mapping[str, str]],
 ) -> Candidate:
     """The texts rewritten to speak of the personas and of what their faces show."""
     shown = {at: {**facets, **overrides.get(at, {})} for at, facets in painted.shown.items()}
@@ -183,192 +104,3 @@ def _attribute_spans(plan: Plan) -> dict[int, list[tuple[str, str, int, int]]]:
         for at, mention in enumerate(plan.mentions)
         if mention.kind is Kind.EXPRESSION
     }
-
-
-def attempt(
-    record: Record,
-    pixels: NDArray[np.uint8] | None,
-    plan: Plan,
-    key: ProjectKey,
-    settings: Settings,
-    clock: Clock,
-) -> tuple[Candidate, list[str], Plan]:
-    """Makes a candidate, searches it again.
-
-    Returns:
-      The candidate; what is wrong with it, in words without any secret; the plan mended for it.
-    """
-    painted = paint(pixels, plan, settings)
-    clock.lap("replace faces")
-    candidate = write(record, painted, plan, key, plan.shown)
-    clock.lap("rewrite text")
-    wrong, plan, seen = _search_picture(record, painted, plan, key)
-    clock.lap("search picture again")
-    candidate, words = _agree(record, candidate, plan, key, settings, seen)
-    clock.lap("compare")
-    more, plan = _search_text(record, candidate, plan, key)
-    clock.lap("search text again")
-    return candidate, [*wrong, *words, *more], plan
-
-
-def _search_picture(
-    record: Record, painted: Painted, plan: Plan, key: ProjectKey
-) -> tuple[list[str], Plan, Mapping[int, Face]]:
-    """What is left in the picture; also the stand-ins as they look now, by persona."""
-    if painted.pixels is None or painted.mask is None:
-        # Untouched pixels: the same search would find the same nothing.
-        return [], plan, {}
-    bare = [f for f in plan.faces if covered(f, painted.mask) < COVERED]
-    wrong = [f"{len(bare)} faces could not be covered"] if bare else []
-    # One look: outside the stand-ins every pixel was searched thoroughly before.
-    found = find_faces(painted.pixels, thorough=False)
-    left = faces_left(found, painted.mask)
-    if left:
-        wrong.append(f"{len(left)} faces are still found in the picture")
-    for number, face in enumerate(left):
-        plan = plan.with_face(face, stranger(key, f"{record.id}/face/{len(plan.faces)}/{number}"))
-    wanted = {owner for owner in plan.mention_of if owner is not None}
-    seen = {
-        owner: face
-        for face, owner in zip(plan.faces, plan.face_of, strict=True)
-        if owner in wanted and owner in painted.shown
-    }
-    described = alignment().faces(painted.pixels, list(seen.values()))
-    return wrong, plan, dict(zip(seen, described, strict=True))
-
-
-def _agree(
-    record: Record,
-    candidate: Candidate,
-    plan: Plan,
-    key: ProjectKey,
-    settings: Settings,
-    seen: Mapping[int, Face],
-) -> tuple[Candidate, list[str]]:
-    """The candidate, or its twin without the words that its faces do not show: the lesser loss."""
-    found = agreements(candidate, plan, seen)
-    if not found or settings.weights.alignment == 0:
-        return candidate, []
-    overrides = {
-        one.person: {f: v for f, v in one.seen.items() if f in INSIDE_FACE and v != one.said[f]}
-        for one in found
-    }
-    twin = write(record, candidate.painted, plan, key, overrides)
-    rivals = [(candidate, found), (twin, agreements(twin, plan, seen))]
-    losses = [loss(record, rival, met, settings) for rival, met in rivals]
-    chosen, met = rivals[int(losses[1] < losses[0])]
-    apart = [
-        one
-        for one in disagreeing(met, least=settings.least_agreement)
-        if one.score < _before(plan, one)
-    ]
-    words = [f"words and picture disagree about {len(apart)} persons"] if apart else []
-    return chosen, words
-
-
-def _before(plan: Plan, one: Agreement) -> float:
-    """How well the same words agreed with the face that they were written about."""
-    faces = (f for f, who in zip(plan.faces, plan.face_of, strict=True) if who == one.person)
-    return max((alignment().agreement(face, one.said) for face in faces), default=0.0)
-
-
-def agreements(candidate: Candidate, plan: Plan, seen: Mapping[int, Face]) -> list[Agreement]:
-    """Each described person of the output against the stand-in's face."""
-    result = []
-    for owner, face in seen.items():
-        said = _said(candidate, plan, owner)
-        one = agreement(alignment(), owner, face, said)
-        if one is not None:
-            result.append(one)
-    return result
-
-
-def _said(candidate: Candidate, plan: Plan, owner: int) -> Facets:
-    """What the rewritten expressions about a person state."""
-    said: Facets = {}
-    for mention, who in zip(plan.mentions, plan.mention_of, strict=True):
-        if who != owner or mention.kind is not Kind.EXPRESSION:
-            continue
-        start, end = _moved(candidate.edits, mention)
-        text = candidate.rewritten.texts[mention.path][start:end]
-        said.update({facet: value for facet, value, *_ in attribute_words(text)})
-    return said
-
-
-def _moved(edits: Sequence[Edit], mention: Mention) -> tuple[int, int]:
-    """A mention's span in the rewritten string."""
-    before = inside = 0
-    for edit in edits:
-        if edit.path == mention.path and edit.start < mention.end:
-            growth = len(edit.replacement) - (edit.end - edit.start)
-            before += growth if edit.end <= mention.start else 0
-            inside += growth if edit.end > mention.start else 0
-    return mention.start + before, mention.end + before + inside
-
-
-def loss(
-    record: Record, candidate: Candidate, found: Sequence[Agreement], settings: Settings
-) -> float:
-    """The joint loss of a candidate."""
-    painted = candidate.painted
-    seam = (
-        0.0
-        if painted.pixels is None or painted.mask is None
-        else image_loss(painted.pixels, painted.mask)
-    )
-    return total(
-        settings.weights,
-        image=seam,
-        text=text_loss(
-            [text for _, text in record.texts()], list(candidate.rewritten.texts.values())
-        ),
-        alignment=alignment_loss([one.score for one in found]),
-    )
-
-
-def _search_text(
-    record: Record, candidate: Candidate, plan: Plan, key: ProjectKey
-) -> tuple[list[str], Plan]:
-    """What is left in the texts; the plan with it, in places of the original strings."""
-    rewritten = candidate.rewritten
-    spans = rewritten.stand_ins()
-    ours: list[Span] = [(path, *span) for path, found in spans.items() for span in found]
-    output = Record(record.id, candidate.row)
-    left = [
-        mention
-        for mention in mentions_left(find_mentions(output), ours, KEPT)
-        if not already_stand_in(mention.kind, mention.surface)
-    ]
-    replaced = [
-        at
-        for at, m in enumerate(plan.mentions)
-        if m.kind not in KEPT and not already_stand_in(m.kind, m.surface)
-    ]
-    repeated = leftovers(rewritten.texts, plan.mentions, stand_ins=spans, replaced=replaced)
-    for mention in left:
-        shift = _shift_back(rewritten, mention)
-        original = replace(mention, start=mention.start + shift, end=mention.end + shift)
-        named = mention.kind is Kind.NAME
-        plan = plan.with_mention(original, stranger(key, mention.canonical) if named else None)
-    counts: dict[str, int] = {}
-    for mention in left:
-        counts[mention.kind.value] = counts.get(mention.kind.value, 0) + 1
-    wrong = [f"{n} × {kind} is still readable" for kind, n in counts.items()]
-    if repeated:
-        wrong.append(f"{len(repeated)} replaced mentions are readable elsewhere")
-    return wrong, plan
-
-
-def _shift_back(rewritten: Rewritten, mention: Mention) -> int:
-    """Characters from a place outside all stand-ins of a new string to the same in the old one."""
-    shift = 0
-    for edit, (start, end) in zip(
-        [edit for edit in rewritten.edits if edit.path == mention.path],
-        rewritten.stand_ins()[mention.path],
-        strict=True,
-    ):
-        if end <= mention.start:
-            shift = edit.end - end
-        elif start < mention.end:
-            break
-    return shift

@@ -20,8 +20,10 @@ from polyveil.privacy.key import ProjectKey
 from polyveil.records.picture import decode
 from polyveil.records.record import Desensitized, Record, Refused, TextPath
 from polyveil.replace.persona import Persona
-from polyveil.tasks.candidate import Candidate, Plan, attempt
+from polyveil.tasks.candidate import Candidate
+from polyveil.tasks.check import attempt
 from polyveil.tasks.find import Clock, Found, refused
+from polyveil.tasks.plan import Plan
 from polyveil.tasks.settings import Settings
 
 Reversals: TypeAlias = dict[TextPath, tuple[str, list[tuple[int, int, str]]]]

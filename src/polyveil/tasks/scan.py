@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-from polyveil.records.record import Record, Refused
 from polyveil.records.source import open_source
 from polyveil.report.facts import RecordRisk
 from polyveil.report.result import ScanReport
 from polyveil.tasks import about
-from polyveil.tasks.events import Listener, StageStarted, silence
+from polyveil.tasks.events import Listener, silence
 from polyveil.tasks.find import Found
 from polyveil.tasks.personas import new_graph
-from polyveil.tasks.search import STAGE, search
+from polyveil.tasks.search import survey
 from polyveil.tasks.settings import cores
 from polyveil.tasks.tally import Tally
 
@@ -48,22 +46,9 @@ def scan(
     started, opened = about.now(), open_source(Path(source))
     tally, graph = Tally(), new_graph()
     listed: list[tuple[int, int, RecordRisk]] = []
-    on_event(StageStarted(STAGE, len(opened)))
-
-    def counted() -> Iterator[tuple[int, Record | Refused]]:
-        for index, item in enumerate(opened.records()):
-            tally.read(item)
-            yield index, item
-
-    for searched in search(counted(), workers=workers or cores(), on_event=on_event):
-        if isinstance(searched.result, Refused):
-            tally.refused(searched.result)
-            continue
-        found = searched.result
-        tally.found(found.findings, found.identities)
-        tally.took(found.seconds)
-        graph.add(found.findings, found.identities)
-        entry = (risk(found).total, -searched.index, risk(found))
+    processes = workers or cores()
+    for index, found in survey(opened, tally, graph, workers=processes, on_event=on_event):
+        entry = (risk(found).total, -index, risk(found))
         (heapq.heappush if len(listed) < LISTED else heapq.heappushpop)(listed, entry)
     tally.persons = sum(1 for _ in graph.persons())
     return ScanReport(
@@ -72,7 +57,7 @@ def scan(
             started=started,
             input_kind=opened.kind,
             counts=tally.counts(),
-            settings={"workers": workers or cores()},
+            settings={"workers": processes},
         ),
         records=tuple(entry[2] for entry in sorted(listed, reverse=True)),
         refusals=tally.refusals(),

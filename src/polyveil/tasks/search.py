@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from polyveil.errors import RecordError
+from polyveil.records.graph import IdentityGraph
 from polyveil.records.record import Record, Refused
-from polyveil.tasks.events import Listener, RecordDone
+from polyveil.records.source import Source
+from polyveil.tasks.events import Listener, RecordDone, StageStarted
 from polyveil.tasks.find import Found, find, refused
 from polyveil.tasks.pool import Pool
+from polyveil.tasks.tally import Tally
 
 STAGE = "find"
 
@@ -43,6 +46,33 @@ def search(
     for searched in Pool(_one, crashed=_crashed, workers=workers).map(jobs):
         on_event(RecordDone(STAGE, refused=isinstance(searched.result, Refused)))
         yield searched
+
+
+def survey(
+    source: Source,
+    tally: Tally,
+    graph: IdentityGraph,
+    *,
+    workers: int,
+    on_event: Listener,
+) -> Iterator[tuple[int, Found]]:
+    """Searches a whole data set, counts it, joins its persons, and yields what was found."""
+    on_event(StageStarted(STAGE, len(source)))
+    for searched in search(_counted(source, tally), workers=workers, on_event=on_event):
+        if isinstance(searched.result, Refused):
+            tally.refused(searched.result)
+            continue
+        found = searched.result
+        tally.found(found.findings, found.identities)
+        tally.took(found.seconds)
+        graph.add(found.findings, found.identities)
+        yield searched.index, found
+
+
+def _counted(source: Source, tally: Tally) -> Iterator[tuple[int, Record | Refused]]:
+    for index, item in enumerate(source.records()):
+        tally.read(item)
+        yield index, item
 
 
 def _one(job: Job) -> Searched:
