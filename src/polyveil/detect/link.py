@@ -157,6 +157,9 @@ def _keys(group: Group | None, record: Record, findings: Findings, *, alone: boo
 
 
 def _reason(group: Group, faces: int) -> str:
-    said = sorted(name for name in group.facets if name != "count")
-    by = f"by {', '.join(said)}" if said else "without any attribute"
-    return f"a person described {by} may be any of {faces} faces; kept apart"
+    """One of three sentences, so that a report can count them."""
+    if not group.facets.keys() - {"count"}:
+        return "a person without description may be any of several faces"
+    if faces == 1:
+        return "a described person may not be the one face in the picture"
+    return "a described person may be any of several faces"

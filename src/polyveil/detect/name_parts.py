@@ -15,7 +15,9 @@ from polyveil.detect import wordlists
 
 FIRM_TITLES = frozenset(
     "mr mrs ms mx dr prof professor miss madam sir rev reverend sgt capt lt herr frau mme mlle sra "
-    "srta señor señora senator pt patient doctor nurse captain officer sergeant".split()
+    "srta señor señora senator pt patient doctor nurse captain officer sergeant "
+    "commander lieutenant colonel admiral detective inspector sheriff astronaut congressman "
+    "congresswoman".split()
 )
 """Titles after which a word that is not everyday is a name."""
 PARTICLES = frozenset(
@@ -25,10 +27,12 @@ PARTICLES = frozenset(
 """Words that begin or join a family name."""
 _SUFFIXES = frozenset("jr sr ii iii iv phd md esq".split())
 _MALE_TITLES = frozenset(
-    "mr sir herr señor sr monsieur signor father brother fr lord king uncle".split()
+    "mr sir herr señor senor sr monsieur signor father brother fr lord king prince duke pope uncle "
+    "grandpa congressman".split()
 )
 _FEMALE_TITLES = frozenset(
-    "mrs ms miss madam madame mme mlle frau sra srta señora lady sister queen aunt auntie".split()
+    "mrs ms miss madam madame mme mlle frau sra srta señora senora lady sister queen princess "
+    "duchess aunt auntie grandma congresswoman mother".split()
 )
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -71,7 +75,11 @@ def facets(name: str, title: str) -> dict[str, str]:
     `sex` where title or first given name tells.
     """
     given, family, family_first = parts(name)
-    if title in FIRM_TITLES - {"sir", "patient", "pt", "nurse"} and len(given) == 1 and not family:
+    if (
+        title in FIRM_TITLES - {"sir", "patient", "pt", "nurse", "astronaut"}
+        and len(given) == 1
+        and not family
+    ):
         given, family = [], given
     result = {"given": str(len(given)), "family": str(len(family))}
     if family_first:
@@ -98,9 +106,7 @@ def canonical(name: str) -> str:
 
 def _key_words(name: str) -> list[str]:
     words = [wordlists.fold(word) for word in re.split(r"[\s.,]+", canonical(name)) if word]
-    while (
-        len(words) > 1 and wordlists.flags(words[0]) & wordlists.TITLE and words[0] in FIRM_TITLES
-    ):
+    while len(words) > 1 and words[0] in FIRM_TITLES:
         words = words[1:]
     return [word for word in words if word not in _SUFFIXES]
 

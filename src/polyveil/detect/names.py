@@ -119,8 +119,9 @@ class NameRecogniser:
     def _mentions(self, text: str, read: _Read, scores: NDArray[np.float32]) -> list[Mention]:
         plain = read.plain.text
         words = [plain[start:end] for start, end in read.offsets]
+        chances = np.exp(scores)
         spans = [
-            Span(first, last, kind, float(np.exp(scores[first:last, tag : tag + 2]).sum(1).mean()))
+            Span(first, last, kind, *_likely(chances[first:last], tag))
             for start, end, kind, tag in _decode(scores - self._handicap, self._again)
             for first, last in _lines(start, end, read.before)
         ]
@@ -207,6 +208,12 @@ def _decode(scores: NDArray[np.float32], again: float) -> Iterator[tuple[int, in
             while at < len(tags) and tags[at] == tag + 1:
                 at += 1
             yield first, at, KINDS[tag // 2], tag
+
+
+def _likely(chances: NDArray[np.float32], tag: int) -> tuple[float, float]:
+    """How likely the words are of the kind whose B-tag this is, and how likely a person's name."""
+    own, person = (float(chances[:, at : at + 2].sum(1).mean()) for at in (tag, 1))
+    return own, person
 
 
 def _lines(first: int, last: int, before: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from polyveil.records.titles import TITLES, is_title
 from polyveil.replace.names import LETTER, UNSPACED, bank, fold, script_of, vocabulary
+
+__all__ = ["PARTICLES", "SUFFIXES", "TITLES", "NameShape", "NameWord", "Role", "parse", "parts"]
 
 
 class Role(StrEnum):
@@ -74,13 +77,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-TITLES = _words(
-    """mr mrs ms miss mx dr prof professor sir madam lady lord dame rev reverend fr father sister
-    brother capt captain col colonel lt sgt sergeant maj major gen general hon judge president
-    senator coach officer detective nurse doctor king queen prince princess herr frau monsieur
-    madame m mme mlle senor señor señora sr sra srta signor signora sig don dona uncle aunt auntie
-    grandma grandpa господин госпожа"""
-)
 PARTICLES = _words(
     """van von der den de del della di da das dos do du la le las los el al bin ibn ben bint abu
     ter ten zu zum zur af av y e i st o"""
@@ -153,7 +149,8 @@ def _word(text: str, start: int, end: int, surface: str) -> NameWord:
     initial = len(bare) == 1 or (dotted and len(bare) == 2 and bare[1].islower())
     joined = (start > 0 and surface[start - 1] == "-") or surface[end : end + 1] == "-"
     role = Role.GIVEN
-    if folded in TITLES and start == 0 and len(bare) > 1 and len(surface) > len(text):
+    titled = is_title(folded, "." if dotted else surface[end:].lstrip(" "))
+    if titled and start == 0 and len(bare) > 1 and len(surface) > len(text):
         role, initial = Role.TITLE, False
     elif folded in SUFFIXES and start > 0 and (bare.isupper() or folded in {"jr", "sr", "phd"}):
         role, initial = Role.SUFFIX, False

@@ -4,7 +4,9 @@
 One xz file, made by `training/wordlists.py` from Faker's locales (MIT), the fake identities of
 presidio-research (CC BY-SA 3.0), the place names of python-phonenumbers (Apache 2.0) and the words
 that the training corpora use in lower case. A line is `folded name <tab> flags in hex`.
-A list is a hint, never the decision: "Will", "Rose" and "Nice" are on several.
+A second one holds the words of an English dictionary (SCOWL, see english.LICENSE), made by
+`training/english_words.py`. A list is a hint, never the decision: "Will", "Rose" and "Nice" are on
+several.
 """
 
 from __future__ import annotations
@@ -35,8 +37,16 @@ def fold(text: str) -> str:
 def lists() -> dict[str, int]:
     """Folded word or phrase (tokens joined by one space) -> union of the flags above."""
     packed = (files("polyveil.detect.wordlists") / "words.txt.xz").read_bytes()
-    rows = (line.split("\t") for line in lzma.decompress(packed).decode("utf-8").splitlines())
-    return {word: int(flags, 16) for word, flags in rows}
+    cells = lzma.decompress(packed).decode("utf-8").replace("\n", "\t").split("\t")
+    value = {flags: int(flags, 16) for flags in set(cells[1::2])}
+    return dict(zip(cells[::2], map(value.__getitem__, cells[1::2]), strict=True))
+
+
+@cache
+def english() -> frozenset[str]:
+    """Lower-case words of the English dictionary, inflections included."""
+    packed = (files("polyveil.detect.wordlists") / "english.txt.xz").read_bytes()
+    return frozenset(lzma.decompress(packed).decode("ascii").split("\n"))
 
 
 def flags(word: str) -> int:
