@@ -59,7 +59,8 @@ def part_of(person: Person, settings: Settings) -> Part:
         names=tuple(surface for forms in person.surfaces.values() for surface in sorted(forms)),
         sex=known,
         age=person.facet("age") if settings.keep_age else None,
-        facets={f: v for f in ("glasses", "beard") if (v := person.facet(f))},
+        # Both always, or each picture's own impression would pick another face of the stand-in.
+        facets={facet: person.facet(facet) or "none" for facet in ("glasses", "beard")},
     )
 
 
