@@ -49,7 +49,7 @@ _MARKS = "".join(chr(n) for n in range(0x300, 0x1000) if unicodedata.category(ch
 LETTER = rf"(?:[^\W\d_]|[{_MARKS}])"
 """Pattern of a letter or of the vowel sign on it, which `\\w` leaves out in Indic scripts."""
 
-_ONE_TOKEN = re.compile(rf"{LETTER}+(?:['’]{LETTER}+)?")
+_ONE_TOKEN = re.compile(rf"{LETTER}+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def bank(script: str, locale: str | None = None) -> NameBank:
         found: dict[str, None] = {}
         for provider in providers:
             names = next((getattr(provider, a) for a in attributes if hasattr(provider, a)), ())
-            # Faker leaves stray blanks; names of several words would break the shape.
+            # Faker leaves stray blanks; names of several words or marks would break the shape.
             found |= dict.fromkeys(n.strip() for n in names if _ONE_TOKEN.fullmatch(n.strip()))
         return tuple(found)
 
