@@ -2,15 +2,17 @@
 """Every face in a picture: small or large, upright, lying or upside down.
 
 A first look sees the picture upright, at one scale when it is small and as a pyramid of tiles when
-it is large. It also brings weak candidates; those decide whether a second look is worth its time:
+it is large. It also brings weak candidates; second looks cost little beside it:
 
-    a weak candidate outside every face    its surroundings, enlarged, at four quarter turns
-    nothing certain anywhere               the whole picture, small, at four quarter turns
-    a face that lies on its side           the whole picture, turned so that this face stands
+    weak candidates outside every face     their surroundings, enlarged
+    nothing certain anywhere               the whole picture, very small, at three quarter turns,
+                                           and the best weak candidate of that, enlarged
+    a certain face that lies on its side   a first look at the picture, turned so that it stands
+    a doubtful one                         its surroundings, turned
 
-Seen upright, nine in ten of the synthetic faces that lie on their side or upside down leave at
-least a weak candidate, so that most pictures cost one pass. Whatever looks like a face counts:
-statues, posters and some animals are replaced too.
+The network's time is proportional to the pixels it reads, so that each look reads as few as the
+synthetic faces allow. Whatever looks like a face counts: statues, posters and some animals are
+replaced too.
 """
 
 from __future__ import annotations
@@ -22,18 +24,24 @@ from numpy.typing import NDArray
 
 from polyveil.detect.centerface import SAME_FACE, suppressed
 from polyveil.detect.detector import FaceDetector, installed
-from polyveil.detect.tiles import View, around, pyramid, whole
+from polyveil.detect.tiles import View, around, pyramid, small, whole
 from polyveil.records.finding import Face
 
 ACCEPT = 0.4
 """Score from which a candidate is a face. On the synthetic faces: all upright faces, 99 of 100 that
 are turned by 30 degrees, 97 of 100 that are 20 pixels large. Chosen on those alone."""
 
-CERTAIN = 0.6
-"""Without any face that scores this much, the picture may be turned as a whole."""
+CERTAIN = 0.5
+"""Without any face that scores this much, the picture is turned as a whole."""
 
-PLACES = 4
+LYING = 0.6
+"""A lying face that scores this much has the whole picture looked at again at its turn."""
+
+PLACES = 2
 """Doubtful places that get a second look, at most; it bounds the time per picture."""
+
+FOLLOWED = 0.1
+"""Score from which the best candidate of the turned picture is looked at closely."""
 
 INSIDE = 0.7
 """Of two boxes, one lying in the other by this share of its area, the weaker is an echo."""
@@ -42,9 +50,13 @@ NEAR, AFAR = 256, 320
 """A face of more pixels than NEAR is measured again in a view whose longest side is AFAR, where it
 takes up two fifths."""
 
-CLOSE_UP, TURNED = 96, 192
-"""Longest side, in pixels, of a second look at a place and at the whole picture; the smallest that
-found every synthetic face of 60 pixels on its side and 97 of 100 upside down, in 320 x 240."""
+CLOSE_UP, TURNED = 96, 128
+"""Longest side, in pixels, of a close-up and of the picture turned as a whole; in 320 x 240 these
+still find every synthetic face of 48 pixels at every quarter turn. Larger ones find no more."""
+
+FILLED = 400
+"""A picture whose longest side is larger may be filled by a face too large for a first look: it
+is looked at very small and upright, too."""
 
 
 def find_faces(
@@ -104,8 +116,14 @@ def _size(face: Face) -> tuple[float, float]:
 
 def look(detector: FaceDetector, pixels: NDArray[np.uint8], views: Iterable[View]) -> list[Face]:
     """Candidates of all the views in pixels of the picture, each once, best first."""
-    mapped = (view.back(face) for view in views for face in detector.detect(view.cut(pixels)))
-    return united([face for face in mapped if face is not None])
+    return united(
+        [face for view in views for face in _mapped(view, detector.detect(view.cut(pixels)))]
+    )
+
+
+def _mapped(view: View, faces: Iterable[Face]) -> list[Face]:
+    """Faces of a view in pixels of the picture, without those that an inner edge cuts."""
+    return [face for face in map(view.back, faces) if face is not None]
 
 
 def united(faces: Sequence[Face]) -> list[Face]:
@@ -120,49 +138,61 @@ def united(faces: Sequence[Face]) -> list[Face]:
 def _second_look(
     detector: FaceDetector, pixels: NDArray[np.uint8], seen: Sequence[Face]
 ) -> list[Face]:
-    """What close-ups and turns add. Each series stops at the first face that is certain."""
+    """What close-ups and turns add."""
     picture = pixels.shape[0], pixels.shape[1]
     sure = [face for face in seen if face.score >= ACCEPT]
     weak = [face for face in seen if face.score < ACCEPT and not _inside_any(face, sure)]
     found: list[Face] = []
     for face in weak[:PLACES]:
-        found += _until_certain(detector, pixels, around(face.box, picture, side=CLOSE_UP))
-    if not any(face.score >= CERTAIN for face in [*sure, *found]):
-        scale = min(1.0, TURNED / max(picture))
-        # Upright as well where that is smaller: faces that fill a picture are too large as it is.
-        turns = range(0 if scale < 1 else 1, 4)
-        views = [whole(picture, scale=scale, turns=turn) for turn in turns]
-        found += _until_certain(detector, pixels, views)
-    for turn in sorted({standing(face) for face in united([*sure, *found])} - {0}):
-        found += _turned_look(detector, pixels, turn)
+        found += _close_up(detector, pixels, face, 0)
+    if not _any_certain([*sure, *found]):
+        found += _turned_small(detector, pixels)
+    lying = [face for face in united([*sure, *found]) if standing(face)]
+    turns = sorted({standing(face) for face in lying if face.score >= LYING})
+    for turn in turns:
+        view = whole(picture, scale=1.0, turns=turn)
+        # Upright, the points of lying faces are misplaced, and their neighbours overlooked.
+        found += _mapped(view, _first_look(detector, view.cut(pixels)))
+    for face in lying:
+        if standing(face) not in turns:
+            found += _close_up(detector, pixels, face, standing(face))
+    return found
+
+
+def _turned_small(detector: FaceDetector, pixels: NDArray[np.uint8]) -> list[Face]:
+    """The whole picture at every turn until one shows a certain face; then the best doubtful."""
+    picture = pixels.shape[0], pixels.shape[1]
+    found: list[Face] = []
+    for turn in range(0 if max(picture) > FILLED else 1, 4):
+        found += look(detector, pixels, [small(picture, side=TURNED, turns=turn)])
+        if _any_certain(found):
+            return found
+    best = max(found, key=lambda face: face.score, default=None)
+    if best is not None and FOLLOWED <= best.score < ACCEPT:
+        found += _close_up(detector, pixels, best, _turn(best))
     return found
 
 
 def standing(face: Face) -> int:
     """Counter-clockwise quarter turns of the picture that set a face upright; 0 for weak ones."""
-    if face.score < ACCEPT:
-        return 0
+    return _turn(face) if face.score >= ACCEPT else 0
+
+
+def _turn(face: Face) -> int:
     across, down = face.points[3:].mean(axis=0) - face.points[:2].mean(axis=0)
     return round(float(np.arctan2(-across, down)) / (np.pi / 2)) % 4
 
 
-def _turned_look(detector: FaceDetector, pixels: NDArray[np.uint8], turn: int) -> list[Face]:
-    """A first look at the turned picture: upright, the points of lying faces are misplaced."""
-    view = whole((pixels.shape[0], pixels.shape[1]), scale=1.0, turns=turn)
-    turned = view.cut(pixels)
-    mapped = (view.back(face) for face in _first_look(detector, turned))
-    return [face for face in mapped if face is not None]
-
-
-def _until_certain(
-    detector: FaceDetector, pixels: NDArray[np.uint8], views: Iterable[View]
+def _close_up(
+    detector: FaceDetector, pixels: NDArray[np.uint8], face: Face, turn: int
 ) -> list[Face]:
-    found: list[Face] = []
-    for view in views:
-        found += look(detector, pixels, [view])
-        if any(face.score >= CERTAIN for face in found):
-            break
-    return found
+    """The surroundings of a face, at one quarter turn."""
+    picture = pixels.shape[0], pixels.shape[1]
+    return look(detector, pixels, around(face.box, picture, side=CLOSE_UP)[turn : turn + 1])
+
+
+def _any_certain(faces: Iterable[Face]) -> bool:
+    return any(face.score >= CERTAIN for face in faces)
 
 
 def _inside_any(face: Face, others: Sequence[Face]) -> bool:

@@ -30,6 +30,9 @@ TILE, OVERLAP = 1024, 128
 LARGEST_AREA = 8_000_000
 """Pixels that the first floor of the pyramid has at most; it bounds the time per picture."""
 
+_GRAIN = 32
+"""Most detectors read multiples of this many pixels."""
+
 _CUT = 0.02
 """A box that reaches beyond an inner edge by this share of its side is cut by it."""
 
@@ -115,6 +118,17 @@ def whole(picture: tuple[int, int], *, scale: float, turns: int = 0) -> View:
     height, width = picture
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return View(0, 0, width, height, *size, turns, picture)
+
+
+def small(picture: tuple[int, int], *, side: int, turns: int = 0) -> View:
+    """The whole picture, at most `side` long, in sizes that a network of stride 32 reads as such.
+
+    Its proportions change by little; what padding or stretching later would add is saved.
+    """
+    view = whole(picture, scale=min(1.0, side / max(picture)), turns=turns)
+    fitted = (max(_GRAIN, round(one / _GRAIN) * _GRAIN) for one in (view.width, view.height))
+    width, height = fitted
+    return replace(view, width=width, height=height)
 
 
 def around(box: Box, picture: tuple[int, int], *, side: int) -> tuple[View, ...]:
