@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from polyveil.detect import wordlists
 from polyveil.detect.name_parts import FIRM_TITLES, PARTICLES
@@ -34,6 +35,20 @@ _FIELDS = frozenset(
 _AFTER = frozenset("said says told tells wrote writes asked replied added".split())
 _TO_PLACE = frozenset("from in to near via".split())
 _ENDS = frozenset(".!?:\"“”'‘’()[]-–—*•>")
+_THINGS = frozenset(
+    "labrador labradors rottweiler rottweilers doberman dobermans dalmatian dalmatians weimaraner "
+    "pomeranian pekingese chihuahua chihuahuas malamute schnauzer labradoodle collie corgi frisbee "
+    "frisbees mohawk levis santa".split()
+)
+_PAIRS = frozenset(
+    tuple(pair.split())
+    for pair in "boston terrier,saint bernard,russell terrier,yorkshire terrier,bull terrier,"
+    "shih tzu,ferris wheel,mardi gras,santa claus,santa hat,santa suit,border collie,great dane,"
+    "german shepherd,charles spaniel,basset hound,teddy bear,jolly roger,tommy gun".split(",")
+)
+"""Dogs and things that are called like people or places."""
+_OPENERS = frozenset({"guy", "lady", "miss"})
+"""Given names that open a sentence about somebody without a name."""
 _SUFFIXES = (
     ("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"),
     ("ers", ""), ("ers", "e"), ("er", ""), ("er", "e"), ("y", ""), ("y", "e"), ("ish", ""),
@@ -103,15 +118,21 @@ def _plain(words: Sequence[str], at: int) -> bool:
     word = words[at]
     if not word[0].isalpha():
         return False
+    key, follower = word.lower(), words[at + 1] if at + 1 < len(words) else ""
+    before = words[at - 1].lower() if at else ""
+    if key in _THINGS or (key, follower.lower()) in _PAIRS or (before, key) in _PAIRS:
+        return True
     if word.islower():
-        return is_everyday(word)
+        # "an ollie", "a harley": what can be counted is no person.
+        counted = before in {"a", "an"} and not wordlists.flags(word) & wordlists.PLACE
+        return is_everyday(word) or counted
     if not word[0].isupper() or (len(word) > 1 and not word[1:].islower()):
         return False
-    opens = at == 0 or words[at - 1][0] in _ENDS or words[at - 1] in {"a", "an", "A", "An"}
-    follower = words[at + 1] if at + 1 < len(words) else ""
+    opens = at == 0 or words[at - 1][0] in _ENDS or before in {"a", "an"}
     # "Rider jumps" opens a sentence; "Rider Jumps" may be a name, "Rose jumps" is one.
     small = follower.islower()
-    return opens and small and is_everyday(word) and not wordlists.flags(word) & _GIVEN
+    given = wordlists.flags(word) & _GIVEN and key not in _OPENERS
+    return opens and small and is_everyday(word) and not given
 
 
 def _introduced(words: Sequence[str], first: int, last: int, kind: Kind) -> bool:
@@ -143,7 +164,10 @@ def _listed(words: Sequence[str], letters: Sequence[int], kind: Kind, score: flo
         key = " ".join(wordlists.fold(words[at]) for at in letters)
         country = wordlists.lists().get(key, 0) & wordlists.COUNTRY
         return bool(country) and first > 0 and words[first - 1].lower() in _TO_PLACE
-    if kind is not Kind.NAME or score < SURE:
+    if kind is not Kind.NAME or score < SURE or (first and words[first - 1].lower() in {"a", "an"}):
+        return False
+    pairs = pairwise(words[at].lower() for at in letters)
+    if words[first].lower() in _THINGS | _OPENERS or any(pair in _PAIRS for pair in pairs):
         return False
     found = [wordlists.flags(words[at]) for at in letters]
     if len(found) > 1:
