@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from polyveil.detect.alignment import AlignmentModel
 from polyveil.detect.position import positions
@@ -109,6 +108,8 @@ def _solve(slots: NDArray[np.float64]) -> tuple[list[tuple[int, int]], float]:
     """Best pairs (slot, face) and their sum; a slot may stay empty at the price of _ABSENT."""
     empty = np.full((len(slots), len(slots)), _ABSENT)
     table = np.hstack([slots, empty])
+    from scipy.optimize import linear_sum_assignment  # half a second: only where it is needed
+
     rows, columns = linear_sum_assignment(table, maximize=True)
     pairs = [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if c < slots.shape[1]]
     return pairs, float(table[rows, columns].sum())

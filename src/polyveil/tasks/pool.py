@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import forkserver
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
@@ -104,9 +105,15 @@ class Pool(Generic[Job, Result]):
         return self._crashed(job, result) if isinstance(result, RecordError) else result
 
     def _executor(self, workers: int) -> ProcessPoolExecutor:
+        warm_up()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["polyveil.tasks.warm"])
         return ProcessPoolExecutor(workers, mp_context=context, initializer=self._start)
+
+
+def warm_up() -> None:
+    """Starts the fork server, which loads what workers need while the caller goes on."""
+    multiprocessing.set_forkserver_preload(["polyveil.tasks.warm"])
+    forkserver.ensure_running()
 
 
 def _chunk(work: Callable[[Any], Any], jobs: list[Any], seconds: float) -> list[Any]:

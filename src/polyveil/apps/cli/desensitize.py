@@ -11,6 +11,7 @@ import typer
 from polyveil.apps.cli import options
 from polyveil.apps.cli.output import emit
 from polyveil.apps.cli.progress import progress
+from polyveil.tasks.pool import warm_up
 
 
 def desensitize(
@@ -65,6 +66,8 @@ def desensitize(
     Finds people in pictures and text jointly, replaces them, searches the result again and refuses
     what is not clean. A killed job goes on with the same command; a finished one is a no-op.
     """
+    if workers != 1:
+        warm_up()  # loads in the background what workers need, while this process loads its own
     import polyveil
 
     word = options.passphrase(passphrase_from, confirm=not vault.exists()) if vault else None
