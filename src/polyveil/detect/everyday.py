@@ -131,7 +131,8 @@ def _plain(words: Sequence[str], at: int) -> bool:
     opens = at == 0 or words[at - 1][0] in _ENDS or before in {"a", "an"}
     # "Rider jumps" opens a sentence; "Rider Jumps" may be a name, "Rose jumps" is one.
     small = follower.islower()
-    given = wordlists.flags(word) & _GIVEN and key not in _OPENERS
+    known = wordlists.flags(word)
+    given = known & _GIVEN and not known & wordlists.COMMON and key not in _OPENERS
     return opens and small and is_everyday(word) and not given
 
 
