@@ -117,6 +117,27 @@ def test_other_shapes_and_types_are_refused(pixels: NDArray[np.uint8]) -> None:
         find_faces(pixels)
 
 
+class Counting(CenterFace):
+    """Counts the pixels that it reads."""
+
+    read = 0
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        self.read += pixels.shape[0] * pixels.shape[1]
+        return super().detect(pixels)
+
+
+def test_second_looks_read_few_pixels(data: Callable[[str], Path]) -> None:
+    portrait = load(data("synthetic_faces") / "images/1542.jpg")
+    scene = np.full((240, 320, 3), 90, np.uint8)
+    for at in range(0, 320, 20):
+        scene[at // 4 : at // 4 + 14, at : at + 14] = cv2.resize(portrait, (14, 14))
+    counting = Counting()
+    find_faces(scene, detectors=[counting])
+    # Two close-ups, three turns and what follows from them, whatever the picture shows.
+    assert 240 * 320 <= counting.read <= 240 * 320 + 3 * 96 * 96 + 3 * 96 * 128
+
+
 class Always:
     """A detector of the user: one face in the middle of whatever it sees."""
 

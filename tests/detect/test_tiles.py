@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyveil.detect.tiles import LARGEST_AREA, TILE, View, around, pyramid, whole
+from polyveil.detect.tiles import LARGEST_AREA, TILE, View, around, pyramid, small, whole
 from polyveil.records.finding import Box, Face
 
 sides = st.integers(1, 9000)
@@ -58,6 +58,19 @@ def test_a_marked_spot_maps_back_from_every_turn_and_scale(turns: int, scale: fl
     mapped = view.back(face(seen))
     assert mapped is not None
     assert np.allclose(mapped.box, (150, 40, 180, 60), atol=1.01)
+
+
+@given(sides, sides, st.integers(0, 3))
+def test_a_small_whole_view_needs_no_padding_and_maps_back(
+    height: int, width: int, turns: int
+) -> None:
+    view = small((height, width), side=128, turns=turns)
+    assert view.width % 32 == view.height % 32 == 0
+    assert 32 <= max(view.width, view.height) <= 128
+    seen = (view.height, view.width) if turns % 2 else (view.width, view.height)
+    mapped = view.back(face(Box(0, 0, *seen)))
+    assert mapped is not None
+    assert np.allclose(mapped.box, (0, 0, width, height), rtol=1e-4, atol=1e-2)
 
 
 def test_points_turn_with_the_picture() -> None:

@@ -50,9 +50,12 @@ NEAR, AFAR = 256, 320
 """A face of more pixels than NEAR is measured again in a view whose longest side is AFAR, where it
 takes up two fifths."""
 
-CLOSE_UP, TURNED = 96, 128
-"""Longest side, in pixels, of a close-up and of the picture turned as a whole; in 320 x 240 these
-still find every synthetic face of 48 pixels at every quarter turn. Larger ones find no more."""
+CLOSE_UP = 96
+"""Longest side of a close-up, in pixels."""
+
+TURNED, LEAST, MOST = 0.4, 96, 192
+"""Scale at which the picture is turned as a whole, and the bounds of its longest side then. A face
+of 48 pixels keeps 19, at which every such synthetic face is found at every quarter turn."""
 
 FILLED = 400
 """A picture whose longest side is larger may be filled by a face too large for a first look: it
@@ -162,9 +165,12 @@ def _second_look(
 def _turned_small(detector: FaceDetector, pixels: NDArray[np.uint8]) -> list[Face]:
     """The whole picture at every turn until one shows a certain face; then the best doubtful."""
     picture = pixels.shape[0], pixels.shape[1]
+    side = int(min(MOST, max(LEAST, TURNED * max(picture))))
+    tiny = small(picture, side=side).cut(pixels)
     found: list[Face] = []
     for turn in range(0 if max(picture) > FILLED else 1, 4):
-        found += look(detector, pixels, [small(picture, side=TURNED, turns=turn)])
+        view = small(picture, side=side, turns=turn)
+        found += united(_mapped(view, detector.detect(np.ascontiguousarray(np.rot90(tiny, turn)))))
         if _any_certain(found):
             return found
     best = max(found, key=lambda face: face.score, default=None)
