@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from polyveil.tasks.demo import write_album
 
 import polyveil
 from polyveil.errors import EXIT_RECORDS_REFUSED, JournalError, UsageError
+from polyveil.tasks.demo import write_album
 
 SECRETS = ("Eileen", "Collins", "Jonathan", "n.reed", "e.collins", "555-2368", "14 July")
 

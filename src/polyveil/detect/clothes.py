@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import cv2
@@ -34,6 +35,7 @@ _PROTOTYPES: Mapping[str, tuple[str, ...]] = {
 }
 _LIGHTNESS = 0.5
 _SPREAD = 11.0
+_SCALE = np.array([_LIGHTNESS, 1.0, 1.0], np.float32)
 _SKIN = 11.0
 _GRID = 40
 _MIN_VISIBLE = 0.15
@@ -85,16 +87,24 @@ def dressed(pixels: NDArray[np.uint8], faces: Sequence[Face]) -> list[Face]:
 
 def _memberships(lab: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n, colours): how much each pixel is of each colour; rows sum to one."""
-    scale = np.array([_LIGHTNESS, 1.0, 1.0], np.float32)
-    near = []
-    for name in COLOURS:
-        rgb = np.array([[[int(c[i : i + 2], 16) for i in (0, 2, 4)] for c in _PROTOTYPES[name]]])
-        prototypes = _lab(rgb.astype(np.uint8))[0]
-        distance = np.linalg.norm((lab[:, None] - prototypes[None]) * scale, axis=2).min(axis=1)
-        near.append(-0.5 * (distance / _SPREAD) ** 2)
-    logits = np.stack(near, axis=1).astype(np.float64)
+    prototypes, starts = _prototypes()
+    scaled = lab * _SCALE
+    squared = (
+        (scaled**2).sum(axis=1)[:, None] + (prototypes**2).sum(axis=1) - 2 * scaled @ prototypes.T
+    )
+    near = np.minimum.reduceat(np.maximum(squared, 0), starts, axis=1)
+    logits = (-0.5 / _SPREAD**2 * near).astype(np.float64)
     table = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(table / table.sum(axis=1, keepdims=True))
+
+
+@cache
+def _prototypes() -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """All prototypes in scaled L*a*b*, colour after colour, and where each colour begins."""
+    codes = [_PROTOTYPES[name] for name in COLOURS]
+    rgb = [[[int(code[i : i + 2], 16) for i in (0, 2, 4)] for row in codes for code in row]]
+    starts = np.cumsum([0, *(len(row) for row in codes[:-1])])
+    return _lab(np.array(rgb, np.uint8))[0] * _SCALE, starts
 
 
 def _skin(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:

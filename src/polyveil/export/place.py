@@ -61,7 +61,7 @@ def check_apart(out: Path, source: Path) -> None:
 
 
 @contextmanager
-def appearing(out: Path, name: str) -> Iterator[BinaryIO]:
+def appearing(out: Path, name: str, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write that appears under out/name, whole and on the disk, when the block ends well.
 
     Until then it lies in the private folder; a kill at any moment leaves nothing under the name.
@@ -71,13 +71,25 @@ def appearing(out: Path, name: str) -> Iterator[BinaryIO]:
     try:
         with draft.open("xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         final.parent.mkdir(parents=True, exist_ok=True)
         draft.replace(final)
     finally:
         draft.unlink(missing_ok=True)
-    sync_folder(final.parent)
+    if durable:
+        sync_folder(final.parent)
+
+
+def settle(path: Path) -> None:
+    """Makes a file that appeared without `durable` survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from polyveil.export import encode, tables
 from polyveil.export.journal import Journal
 from polyveil.export.layout import OURS, Layout
 from polyveil.export.outcome import OutcomeRow
-from polyveil.export.place import PRIVATE, appearing
+from polyveil.export.place import PRIVATE, appearing, settle
 from polyveil.records.picture import format_of
 from polyveil.records.record import Desensitized, Record, Refused
 from polyveil.records.table import FILE_NAME
@@ -54,7 +54,7 @@ class Door:
             form = encode.written_as(desensitized.pixels, wished)
             data = encode.encode(desensitized.pixels, form)
             name = self.layout.picture(record, encode.suffix(form))
-            with appearing(self.out, name) as file:
+            with appearing(self.out, name, durable=False) as file:
                 file.write(data)
         return OutcomeRow(record.id, row, name, tuple(desensitized.notes))
 
@@ -84,7 +84,9 @@ class Writer:
         return outcome
 
     def settle(self, index: int, outcome: OutcomeRow) -> None:
-        """Settle what a worker's door wrote."""
+        """Settle what a worker's door wrote; waits for the disk, so that the worker need not."""
+        if outcome.file is not None:
+            settle(self.out / outcome.file)
         self.journal.settle(index, outcome)
 
     def finish(self, *, expected: int | None = None) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +20,7 @@ from polyveil.detect.faces import find_faces
 from polyveil.detect.mentions import find_mentions
 from polyveil.privacy.key import ProjectKey
 from polyveil.records.facets import INSIDE_FACE
-from polyveil.records.finding import Face, Kind, Mention
+from polyveil.records.finding import Box, Face, Kind, Mention
 from polyveil.records.record import Record
 from polyveil.replace.leftovers import leftovers
 from polyveil.replace.text import Edit, Rewritten
@@ -72,8 +73,7 @@ def _search_picture(
         return [], plan, {}
     bare = [f for f in plan.faces if covered(f, painted.mask) < COVERED]
     wrong = [f"{len(bare)} faces could not be covered"] if bare else []
-    # One look: outside the stand-ins every pixel was searched thoroughly before.
-    found = find_faces(painted.pixels, thorough=False)
+    found = [face for window in windows(painted.mask) for face in _look(painted.pixels, window)]
     left = faces_left(found, painted.mask)
     if left:
         wrong.append(f"{len(left)} faces are still found in the picture")
@@ -87,6 +87,30 @@ def _search_picture(
     }
     described = alignment().faces(painted.pixels, list(seen.values()))
     return wrong, plan, dict(zip(seen, described, strict=True))
+
+
+def windows(mask: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
+    """Where to search again: around every stand-in. All other pixels are as they were searched."""
+    height, width = mask.shape
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    found = []
+    for left, top, across, down, _ in stats[1:]:
+        margin = max(24, max(across, down) // 2)
+        rows = slice(max(0, top - margin), min(height, top + down + margin))
+        columns = slice(max(0, left - margin), min(width, left + across + margin))
+        found.append((rows, columns))
+    area = sum((r.stop - r.start) * (c.stop - c.start) for r, c in found)
+    return found if area < 0.5 * mask.size else [(slice(0, height), slice(0, width))]
+
+
+def _look(pixels: NDArray[np.uint8], window: tuple[slice, slice]) -> list[Face]:
+    """Faces of a window, in pixels of the picture."""
+    rows, columns = window
+    by = np.array([columns.start, rows.start], np.float32)
+    return [
+        replace(face, box=Box(*(np.array(face.box) + np.tile(by, 2))), points=face.points + by)
+        for face in find_faces(pixels[rows, columns], thorough=False)
+    ]
 
 
 def _agree(
@@ -185,10 +209,9 @@ def _search_text(
     rewritten = candidate.rewritten
     spans = rewritten.stand_ins()
     ours: list[Span] = [(path, *span) for path, found in spans.items() for span in found]
-    output = Record(record.id, candidate.row)
     left = [
         mention
-        for mention in mentions_left(find_mentions(output), ours, KEPT)
+        for mention in mentions_left(_found_again(record, candidate, plan), ours, KEPT)
         if not already_stand_in(mention.kind, mention.surface)
     ]
     replaced = [
@@ -207,6 +230,18 @@ def _search_text(
     if repeated:
         wrong.append(f"{len(repeated)} replaced mentions are readable elsewhere")
     return wrong, plan
+
+
+def _found_again(record: Record, candidate: Candidate, plan: Plan) -> list[Mention]:
+    """Mentions of the new strings. A string that did not change holds what it held before."""
+    originals, texts = candidate.rewritten.originals, candidate.rewritten.texts
+    changed = [path for path, text in texts.items() if text != originals[path]]
+    row = {str(at): texts[path] for at, path in enumerate(changed)}
+    found = [
+        replace(mention, path=changed[int(mention.path[0])])
+        for mention in find_mentions(Record(record.id, row))
+    ]
+    return [*found, *(mention for mention in plan.mentions if mention.path not in changed)]
 
 
 def _shift_back(rewritten: Rewritten, mention: Mention) -> int:
