@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared fixtures. Real data is used where it lies beside the clone and skipped, with a reason, elsewhere."""
+"""Shared fixtures. Real data is used where it lies beside the clone, else skipped with a reason."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -25,7 +24,7 @@ def test_a_key_is_made_once_with_mode_0600(tmp_path: Path):
     first = ProjectKey.load_or_create(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert ProjectKey.load_or_create(path) == first
-    assert os.listdir(path.parent) == ["project.key"]
+    assert [p.name for p in path.parent.iterdir()] == ["project.key"]
 
 
 def test_racing_processes_agree_on_one_key(tmp_path: Path):

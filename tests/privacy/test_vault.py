@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -54,7 +53,7 @@ def test_the_last_entry_counts(tmp_path: Path):
 def test_mode_and_place(tmp_path: Path):
     filled(tmp_path / "v").close()
     assert stat.S_IMODE((tmp_path / "v").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["v"]
+    assert [p.name for p in tmp_path.iterdir()] == ["v"]
     out = tmp_path / "out"
     out.mkdir()
     (tmp_path / "door").symlink_to(out)

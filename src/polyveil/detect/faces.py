@@ -55,7 +55,7 @@ CLOSE_UP = 96
 
 TURNED, LEAST, MOST = 0.4, 96, 192
 """Scale at which the picture is turned as a whole, and the bounds of its longest side then. A face
-of 48 pixels keeps 19, at which every such synthetic face is found at every quarter turn."""
+of 48 pixels keeps 19, at which nearly every such synthetic face is found at every quarter turn."""
 
 FILLED = 400
 """A picture whose longest side is larger may be filled by a face too large for a first look: it

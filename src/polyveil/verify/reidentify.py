@@ -57,7 +57,7 @@ def describe(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
         return np.zeros(GRID * GRID * 256, np.float32)
     crop = cv2.warpAffine(pixels, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT)
     grey = crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    codes = _patterns(grey)
+    codes = _patterns(np.asarray(grey, np.uint8))
     cell = (SIDE - 2) // GRID
     histograms = [
         np.bincount(codes[y : y + cell, x : x + cell].ravel(), minlength=256)
