@@ -22,7 +22,7 @@ from polyveil.tasks.plan import Plan
 from polyveil.tasks.settings import Settings
 
 LABEL = 12
-"""Hex digits of a persona's token that stand for the user's own label of a person."""
+"""Hex digits that stand for the user's own label of a person; equal labels, equal digits."""
 
 Facets = dict[str, str]
 
@@ -90,8 +90,8 @@ def write(
         record_id=record.id,
     )
     row = record.with_texts(lambda path, text: rewritten.texts.get(path, text))
-    if plan.labelled is not None:
-        row[PERSON] = plan.personas[plan.labelled].token[:LABEL]
+    if record.person is not None:
+        row[PERSON] = key.mac("label", record.person).hex()[:LABEL]
     return Candidate(painted, rewritten, row, rewritten.notes)
 
 

@@ -127,7 +127,7 @@ def _run(
                 vault.put_person(person, persona.to_json())
     _replace(source, key, sealed, writer, personas, vault, tally, options)
     form = ReleaseForm("one-way" if vault is None else "vault", key.id)
-    report = write_up(source, sealed, writer, tally, form, started, options)
+    report = write_up(source, sealed, personas, writer, tally, form, started, options)
     writer.finish(expected=len(source))
     return report
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from polyveil.records.finding import Face, Mention
-from polyveil.records.record import Record
 from polyveil.replace.persona import Persona
 from polyveil.tasks.find import Found
 
@@ -21,7 +20,6 @@ class Plan:
       mentions, mention_of: mentions, and for each the index of its persona or None.
       personas: who stands in.
       originals: persona's token -> real names. Secret.
-      labelled: index of the persona of whom the user's label speaks; None without a label.
       shown: persona -> facet -> value, what its face was seen to show; outranks what it should.
     """
 
@@ -31,12 +29,10 @@ class Plan:
     mention_of: tuple[int | None, ...]
     personas: tuple[Persona, ...]
     originals: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    labelled: int | None = None
     shown: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
     @staticmethod
     def of(
-        record: Record,
         found: Found,
         personas: Sequence[Persona],
         originals: Mapping[str, tuple[str, ...]],
@@ -53,9 +49,6 @@ class Plan:
             mention_of=tuple(mention_of.get(index) for index in range(len(findings.mentions))),
             personas=tuple(personas),
             originals=originals,
-            labelled=next(
-                (at for at, p in enumerate(persons) if f"person:{record.person}" in p.keys), None
-            ),
         )
 
     def with_face(self, face: Face, persona: Persona) -> Plan:

@@ -88,7 +88,7 @@ class Release:
     def _clean(self, job: Job, clock: Clock) -> tuple[Candidate, Plan, int]:
         pixels = None if job.record.image is None else decode(job.record.image).pixels
         clock.lap("decode")
-        plan = Plan.of(job.record, job.found, job.personas, job.originals)
+        plan = Plan.of(job.found, job.personas, job.originals)
         left: list[str] = []
         for number in range(1, self.settings.attempts + 1):
             candidate, left, plan = attempt(

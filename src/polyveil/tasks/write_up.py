@@ -21,10 +21,11 @@ from polyveil.tasks import about, measure
 from polyveil.tasks.before_after import before_after
 from polyveil.tasks.events import RecordDone, StageStarted
 from polyveil.tasks.options import Options
+from polyveil.tasks.personas import Personas
 from polyveil.tasks.pool import Pool
 from polyveil.tasks.sealed import SealedFindings
 from polyveil.tasks.tally import Tally
-from polyveil.verify.reidentify import FEWEST, Reidentification
+from polyveil.verify.reidentify import FEWEST
 
 STAGE = "measure"
 
@@ -38,6 +39,7 @@ NOT_TESTED = (
 def write_up(
     source: Source,
     sealed: SealedFindings,
+    personas: Personas,
     writer: Writer,
     tally: Tally,
     release: Release,
@@ -45,8 +47,8 @@ def write_up(
     options: Options,
 ) -> DesensitizeReport:
     """Attacks the output if that is wanted, and writes report.json and report.html."""
-    results = _measure(source, sealed, writer, options) if options.measure else []
-    untested = _untested(results, options.measure)
+    attacked = _measure(source, sealed, personas, writer, options) if options.measure else None
+    untested = _untested(attacked)
     warning = face_replacer(options.settings.faces).warning
     report = DesensitizeReport(
         job=about.job(
@@ -57,11 +59,11 @@ def write_up(
             settings=options.public(),
         ),
         release=release,
-        measures=measure.as_measures(results),
+        measures=measure.as_measures(attacked) if attacked else (),
         threats=threat_table(
             [
                 measure.searched_again(tally.counts().records_released),
-                *measure.as_threats(results),
+                *(measure.as_threats(attacked) if attacked else ()),
             ]
         ),
         refusals=tally.refusals(),
@@ -77,31 +79,46 @@ def write_up(
     return report
 
 
-def _untested(results: list[Reidentification], wanted: bool) -> tuple[str, ...]:
-    if results:
-        return ()
-    if wanted:
+def _untested(attacked: measure.Attacked | None) -> tuple[str, ...]:
+    if attacked is None:
+        return ("No attack was run on this output (--measure runs one).",)
+    if not attacked.results:
         return (f"Attacks on faces need at least {FEWEST} faces; this output has fewer.",)
-    return ("No attack was run on this output (--measure runs one).",)
+    if not attacked.other_pictures:
+        return (
+            "Re-identification from another picture of a person was not tested: the data set shows "
+            "too few people in several pictures, or does not say who they are (column `person`).",
+        )
+    return ()
 
 
 def _measure(
-    source: Source, sealed: SealedFindings, writer: Writer, options: Options
-) -> list[Reidentification]:
-    journal = writer.journal
+    source: Source,
+    sealed: SealedFindings,
+    personas: Personas,
+    writer: Writer,
+    options: Options,
+) -> measure.Attacked:
     options.on_event(StageStarted(STAGE, len(source)))
 
     def jobs() -> Iterator[measure.Job]:
         for index, item in enumerate(source.records()):
             options.on_event(RecordDone(STAGE))
-            outcome, found = journal.outcome(index), sealed.get(index)
+            outcome, found = writer.journal.outcome(index), sealed.get(index)
             if outcome is None or outcome.file is None or found is None:
                 continue
             if isinstance(item, Record) and found.findings.faces:
-                yield measure.Job(item, found.findings.faces, options.out / outcome.file)
+                tokens = {
+                    face: personas.of(person).token
+                    for person in found.identities.persons
+                    for face in person.faces
+                }
+                whose = tuple(tokens[face] for face in range(len(found.findings.faces)))
+                path = options.out / outcome.file
+                yield measure.Job(item, found.findings.faces, whose, path)
 
     pool = Pool(measure.describe_pair, crashed=lambda job, error: [], workers=options.workers)
-    return measure.attack([pair for pairs in pool.map(jobs()) for pair in pairs])
+    return measure.attack([one for several in pool.map(jobs()) for one in several])
 
 
 def _write(out: Path, report: DesensitizeReport) -> None:
