@@ -18,13 +18,17 @@ from polyveil.records.finding import Face
 from polyveil.replace import blend, light
 from polyveil.replace.arrays import Array, f32
 from polyveil.replace.expression import Expression
-from polyveil.replace.face_model import FRAME, GRID, Cast, bend, cast, shipped
+from polyveil.replace.face_model import FRAME, GRID, WIDTH, Cast, bend, cast, fine_enough, shipped
 from polyveil.replace.persona import Persona
 from polyveil.replace.replacement import Replacement
 from polyveil.replace.warp import Pose, fit_pose, invert
 
 OPEN = 3.0
 """Gap between the lips, in pixels of the frontal frame, from which on a mouth counts as open."""
+JAW = 0.7
+"""How far a persona's jaw follows the one that goes: enough to meet the neck, no portrait of it."""
+MARGIN = 0.02
+"""How much farther than both faces the replaced part reaches: temples, spectacle arms, jaw."""
 LARGEST = 288.0
 """Width in pixels beyond which a face is made at this size and enlarged."""
 
@@ -61,8 +65,9 @@ class ModelReplacer:
         outline = landmarks(face)
         pose = fit_pose(outline, shipped().knots[:68])
         mouth = Expression.of(pose.lift(outline, shipped().knots[:68])).mouth
-        who = cast(persona.face_seed, wishes(persona, face), speaking=mouth > OPEN)
         window, scale = frame(outline, pixels.shape[:2])
+        size = fine_enough(_width(outline) * scale)
+        who = cast(persona.face_seed, wishes(persona, face), speaking=mouth > OPEN, size=size)
         if window is None:
             return Replacement(pixels.copy(), np.zeros(pixels.shape[:2], bool), {})
         left, top, right, bottom = window
@@ -76,9 +81,9 @@ class ModelReplacer:
         old = light.to_lab(crop)
         new, alpha = render(old, site, who, observe(old, site), persona.face_seed)
         if scale < 1:
-            size = (right - left, bottom - top)
-            new = f32(cv2.resize(new, size, interpolation=cv2.INTER_CUBIC))
-            alpha = f32(np.clip(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR), 0, 1))
+            whole = (right - left, bottom - top)
+            new = f32(cv2.resize(new, whole, interpolation=cv2.INTER_CUBIC))
+            alpha = f32(np.clip(cv2.resize(alpha, whole, interpolation=cv2.INTER_LINEAR), 0, 1))
         return _paste(pixels, window, light.to_rgb(new), alpha, who)
 
 
@@ -137,12 +142,12 @@ def place(seen: Array, who: Cast) -> Site:
     near = np.concatenate([pose.depth(head), pose.depth(mean[68:])])
     grid = (bend() @ np.column_stack([knots, near]).astype(np.float32)).reshape(GRID, GRID, 3)
     forward, depth = np.ascontiguousarray(grid[..., :2]), np.ascontiguousarray(grid[..., 2])
-    width = float(np.linalg.norm(knots[0] - knots[16]))
-    width = max(width, float(np.linalg.norm(knots[8] - knots[27])))
+    width = _width(knots)
     # All of both faces: on a turned head the nose leaves the line from jaw to hair.
     inner = np.vstack([own[17:], seen[17:]])
     inner = inner + (inner - inner.mean(0)) * np.float32(0.15)
-    everything = np.vstack([knots[:17], knots[68:75], inner])
+    everything = np.vstack([knots[:17], knots[68:75], inner, seen[:17]])
+    everything = everything + (everything - everything.mean(0)) * np.float32(MARGIN)
     border = f32(cv2.convexHull(everything)[:, 0])
     up = knots[17:27].mean(0) - knots[48:60].mean(0)
     up = up / max(float(np.linalg.norm(up)), 1e-6)
@@ -151,19 +156,26 @@ def place(seen: Array, who: Cast) -> Site:
     return Site(knots, forward, depth, border, brow, width)
 
 
+def _width(points: Array) -> float:
+    """Of a face in pixels, from its landmarks; its height where it is turned away."""
+    across, down = points[0] - points[16], points[8] - points[27]
+    return max(float(np.linalg.norm(across)), float(np.linalg.norm(down)))
+
+
 def _jaw(own: Array, seen: Array) -> Array:
-    """The persona's jaw moved to the coarse line of the one that goes: four numbers an axis."""
+    """The persona's jaw moved towards the coarse line of the one that goes."""
     t = np.linspace(-1, 1, 17)
     basis = np.polynomial.legendre.legvander(t, 4)
     # The ends, at the ears, are the least certain landmarks of all.
     weight = np.where(np.abs(t) > 0.9, 0.5, 1.0)[:, None]
     fit = np.linalg.lstsq(basis * weight, (seen - own) * weight, rcond=None)[0]
-    return f32(own + basis @ fit)
+    return f32(own + np.float32(JAW) * (basis @ fit))
 
 
 def observe(old: Array, site: Site) -> light.Light:
     """The light on the face in a crop `old` (h, w, 3) in Lab."""
-    return light.measure(*_samples(old, site.forward, site.width), old[..., 0], _core(old, site))
+    seen = _samples(old, site.forward, site.width)
+    return light.coarse(light.measure(*seen, old[..., 0], _core(old, site)))
 
 
 def _samples(picture: Array, forward: Array, width: float) -> tuple[Array, Array]:
@@ -193,26 +205,33 @@ def render(
     back, reached = invert(site.forward, site.depth, size)
     plain = light.expected(wanted, back)
     solid, above = cover(site, size, reached)
-    old = f32(np.where(((solid >= 1) & (above <= 0))[..., None], plain, old))
+    old, hidden = old.copy(), (solid >= 1) & (above <= 0)
+    old[hidden] = plain[hidden]
     new = _bent(light.relight(who.texture, who.light, wanted), back, site.width)
     new = light.temper(new, plain)
+    # Beyond its own jaw an exemplar shows its own background.
+    own = blend.hull(f32(cv2.convexHull(site.knots[[*range(17), *range(68, 75)]])[:, 0]), size)
+    own = f32(cv2.GaussianBlur(own, (0, 0), max(0.015 * site.width, 0.5)))
+    new = plain + (new - plain) * own[..., None]
     core = _core(old, site)
     sigma = light.soften(new[..., 0], core, wanted.detail)
     if sigma:
         new = f32(cv2.GaussianBlur(new, (0, 0), sigma))
-    noise = np.random.Generator(np.random.PCG64(seed % 2**64)).standard_normal(size)
-    new[..., 0] += f32(noise * max(0.0, wanted.grain * 0.8))
+    if wanted.grain > 0:
+        draw = np.random.Generator(np.random.PCG64(seed % 2**64))
+        new[..., 0] += draw.standard_normal(size, np.float32) * np.float32(0.8 * wanted.grain)
     alpha = solid * (1 - above * (1 - _bare(old, new, plain, site.width)))
     new = new + blend.seam(new, old, f32(alpha), site.width * 0.12)
-    return f32(new * alpha[..., None] + old * (1 - alpha[..., None])), f32(alpha)
+    return old + (new - old) * alpha[..., None], f32(alpha)
 
 
 def _bent(texture: Array, back: Array, width: float) -> Array:
     """The texture sampled where `back` says; averaged first if it comes out smaller."""
-    ratio = width / 136.0
+    size = len(texture)
+    ratio = width / WIDTH * FRAME / size
     if ratio < 0.8:
         texture = f32(cv2.GaussianBlur(texture, (0, 0), 0.45 / max(ratio, 0.02)))
-    at = back * np.float32(FRAME) - np.float32(0.5)
+    at = back * np.float32(size) - np.float32(0.5)
     return f32(
         cv2.remap(texture, at[..., 0], at[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     )
@@ -232,7 +251,9 @@ def cover(site: Site, size: tuple[int, int], reached: Array) -> tuple[Array, Arr
 
 def _bare(old: Array, new: Array, plain: Array, width: float) -> Array:
     """Where both pictures show skin: above the brows, hair and hats stay as they are."""
-    like = np.minimum(light.likeness(old, plain), light.likeness(new, plain))
+    # Creases are thin: blurred away, a furrowed forehead is skin and goes as a whole.
+    smooth = f32(cv2.GaussianBlur(old, (0, 0), max(0.035 * width, 0.5)))
+    like = np.minimum(light.likeness(smooth, plain), light.likeness(new, plain))
     return f32(cv2.GaussianBlur(like, (0, 0), max(0.02 * width, 0.5)))
 
 

@@ -26,9 +26,13 @@ from polyveil.replace.arrays import Array, f32
 from polyveil.replace.warp import MIRRORED, spline
 
 FRAME = 192
+WIDTH = 136.0
+"""Of the mean face in the frame, from ear to ear."""
 GRID = 65
 LEAD, MOUTH = 1, 2
 LOW = 48
+SIZES = (96, 128, 144, FRAME)
+"""Sides at which a texture is worked on: small faces need no large ones."""
 MIX = 4
 """Exemplars that a face is mixed from."""
 BORROWED = 0.45
@@ -49,7 +53,7 @@ class Cast:
     """The face that a persona wears, before pose and light.
 
     Attributes:
-      texture: float32 (FRAME, FRAME, 3), CIE Lab, bent to the mean shape.
+      texture: float32 (n, n, 3), CIE Lab, bent to the mean shape; it fills the frame.
       head: float32 (68, 3), landmarks in the frontal frame.
       facets: what the face shows, facet -> value.
       light: under which the texture was taken.
@@ -63,7 +67,7 @@ class Cast:
     exemplars: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceModel:
     """What the weight file holds.
 
@@ -84,16 +88,27 @@ class FaceModel:
     images: NDArray[np.uint8]
     offsets: NDArray[np.int64]
 
-    def texture(self, index: int) -> Array:
-        """float32 Lab of one exemplar."""
-        return _decoded(self._raw(index), cv2.IMREAD_COLOR)
+    def texture(self, index: int, size: int = FRAME) -> Array:
+        """float32 Lab (size, size, 3) of one exemplar."""
+        picture = self._picture(index)
+        if size < FRAME:
+            small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+            picture = np.asarray(small, np.uint8)
+        return _lab(picture)
 
+    @lru_cache(maxsize=256)  # noqa: B019 (there is one model, and it stays)
     def shading(self, index: int) -> Array:
         """float32 Lab (LOW, LOW, 3) of one exemplar, blurred."""
-        return _low(_decoded(self._raw(index), cv2.IMREAD_REDUCED_COLOR_4))
+        small = cv2.resize(self._picture(index), (LOW, LOW), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.GaussianBlur(_lab(f32(small)), (0, 0), 2.5), np.float32)
 
-    def _raw(self, index: int) -> bytes:
-        return self.images[self.offsets[index] : self.offsets[index + 1]].tobytes()
+    @lru_cache(maxsize=256)  # noqa: B019
+    def _picture(self, index: int) -> NDArray[np.uint8]:
+        raw = self.images[self.offsets[index] : self.offsets[index + 1]]
+        picture = cv2.imdecode(raw, cv2.IMREAD_COLOR)
+        if picture is None:
+            raise WeightsError(f"weights/{FILE} holds a picture that cannot be decoded.")
+        return np.asarray(picture, np.uint8)
 
 
 def read(source: bytes) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
@@ -205,7 +220,13 @@ def order(seed: int, count: int) -> NDArray[np.intp]:
     return np.argsort(value, kind="stable")
 
 
-def cast(seed: int, wanted: dict[str, str], *, speaking: bool = False) -> Cast:
+def fine_enough(width: float) -> int:
+    """The smallest side of a texture that shows all of a face `width` pixels wide."""
+    needed = 0.95 * width * FRAME / WIDTH
+    return next((size for size in SIZES if size >= needed), FRAME)
+
+
+def cast(seed: int, wanted: dict[str, str], *, speaking: bool = False, size: int = FRAME) -> Cast:
     """The face of a persona. The seed also decides whether the face is mirrored.
 
     Args:
@@ -213,12 +234,13 @@ def cast(seed: int, wanted: dict[str, str], *, speaking: bool = False) -> Cast:
       wanted: facet -> value, most important first; a facet that too few exemplars satisfy together
         with those before it is left out.
       speaking: the mouth is open; its inside comes from an exemplar whose mouth is.
+      size: side of the texture, one of `SIZES`.
     """
     model = shipped()
     ranking = order(seed, len(model.heads))
     chosen = [int(i) for i in _narrow(model, ranking[model.roles[ranking] == LEAD], wanted)[:MIX]]
     first, rest = chosen[0], chosen[1:]
-    texture, head = _mixed(model, first, tuple(rest))
+    texture, head = _mixed(model, first, tuple(rest), size)
     facets = {facet: values[first] for facet, values in model.labels.items()}
     facets["expression"] = "neutral"
     lit = light.unpack(model.lights[first])
@@ -247,9 +269,10 @@ def _narrow(model: FaceModel, ranked: NDArray[np.intp], wanted: dict[str, str]) 
     return ranked
 
 
-def _mixed(model: FaceModel, first: int, rest: tuple[int, ...]) -> tuple[Array, Array]:
+@lru_cache(maxsize=16)
+def _mixed(model: FaceModel, first: int, rest: tuple[int, ...], size: int) -> tuple[Array, Array]:
     """Fine detail of one exemplar, shape and shading shared with the others."""
-    texture, head = model.texture(first), model.heads[first]
+    texture, head = model.texture(first, size), model.heads[first]
     if not rest:
         return texture, head
     share = np.float32(BORROWED / len(rest))
@@ -261,7 +284,7 @@ def _mixed(model: FaceModel, first: int, rest: tuple[int, ...]) -> tuple[Array, 
         fitted = light.relight(model.shading(other), light.unpack(model.lights[other]), own)
         borrowed += share * np.clip(fitted - low, -9, 9)
         head = head + share * (model.heads[other] - model.heads[first])
-    spread = cv2.resize(borrowed, (FRAME, FRAME), interpolation=cv2.INTER_CUBIC)
+    spread = cv2.resize(borrowed, (size, size), interpolation=cv2.INTER_CUBIC)
     return texture + spread, head.astype(np.float32)
 
 
@@ -280,19 +303,23 @@ def _with_mouth(
     model: FaceModel, texture: Array, head: Array, first: int, donor: int
 ) -> tuple[Array, Array]:
     """The lower face with the donor's open mouth, under the lead's light."""
+    size = len(texture)
     fitted = light.relight(
-        model.texture(donor), light.unpack(model.lights[donor]), light.unpack(model.lights[first])
+        model.texture(donor, size),
+        light.unpack(model.lights[donor]),
+        light.unpack(model.lights[first]),
     )
     donor_head = model.heads[donor]
-    alpha, edge = _mouth_area()
+    alpha, edge = _mouth_area(size)
     # Meet the lead along the rim of the patch; the correction is smooth, so a quarter will do.
     weight = cv2.resize(edge, (LOW, LOW), interpolation=cv2.INTER_AREA)[..., None]
     gap = cv2.resize((texture - fitted) * edge[..., None], (LOW, LOW), interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(weight, (0, 0), 3.5)[..., None] + 1e-4
     gap = cv2.GaussianBlur(gap, (0, 0), 3.5) / soft
-    fitted = fitted + cv2.resize(gap, (FRAME, FRAME), interpolation=cv2.INTER_LINEAR)
+    fitted = fitted + cv2.resize(gap, (size, size), interpolation=cv2.INTER_LINEAR)
     # Teeth under the donor's lamp are not lamps under this one.
-    limit = np.float32(np.median(texture[110:126, 60:76, 0])) + 9
+    high, low, left, right = (k * size // FRAME for k in (110, 126, 60, 76))
+    limit = np.float32(np.median(texture[high:low, left:right, 0])) + 9
     over = np.maximum(fitted[..., 0] - limit, 0)
     fitted[..., 0] -= over - 14 * over / (over + 14)
     moved = head.copy()
@@ -302,11 +329,11 @@ def _with_mouth(
 
 
 @cache
-def _mouth_area() -> tuple[Array, Array]:
-    """Alpha (FRAME, FRAME) of the patch around the mouth, and its rim."""
+def _mouth_area(size: int) -> tuple[Array, Array]:
+    """Alpha (size, size) of the patch around the mouth, and its rim."""
     flat = canonical_knots(shipped().knots)
     centre, wide = flat[48:60].mean(0), flat[54, 0] - flat[48, 0]
-    y, x = np.mgrid[0:FRAME, 0:FRAME].astype(np.float32)
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(FRAME / size)
     far = np.hypot((x - centre[0]) / (0.82 * wide), (y - centre[1]) / (0.56 * wide))
     t = np.clip((1.15 - far) / 0.5, 0, 1)
     alpha = (t * t * (3 - 2 * t)).astype(np.float32)
@@ -318,10 +345,6 @@ def _low(texture: Array) -> Array:
     return np.asarray(cv2.GaussianBlur(small, (0, 0), 2.5), np.float32)
 
 
-@lru_cache(maxsize=64)
-def _decoded(raw: bytes, flags: int) -> Array:
-    picture = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
-    if picture is None:
-        raise WeightsError("weights/face_model.safetensors holds a picture that cannot be decoded.")
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
-    return np.asarray(lab, np.float32)
+def _lab(picture: NDArray[np.uint8] | Array) -> Array:
+    scaled = np.multiply(picture, np.float32(1 / 255), dtype=np.float32)
+    return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2LAB), np.float32)

@@ -24,6 +24,10 @@ SHINE = np.float32(16)
 """Highlights are compressed towards this many L* above the skin around them."""
 VIVID = np.float32(15)
 """Lips and cheeks lie within this distance of plain skin, in a* and b*."""
+STEP = 4.0
+"""In L*; in which lightness and contrast are carried over."""
+CURVED = (-0.7, -0.1)
+"""Terms u² and v² of lightness on a face that is lit from the front."""
 _SIGMAS = (0.0, 0.45, 0.65, 0.9, 1.2, 1.6, 2.2, 3.0)
 
 
@@ -74,13 +78,31 @@ def measure(samples: Array, weight: Array, fine: Array, inside: Array) -> Light:
       fine: float32 (h, w), L* at the picture's own resolution around the face.
       inside: float32 (h, w), 1 on the face.
     """
-    first, second = _monomials(len(samples))
-    lightness, trust = _robust(second, samples[..., 0].ravel(), weight.ravel(), limit=7.0)
-    colour = np.stack([_ridge(first, samples[..., c].ravel(), trust)[:3] for c in (1, 2)])
-    rest = samples[..., 0].ravel() - second @ lightness
+    seen = weight.ravel() > 0 if (weight > 0).any() else np.ones(weight.size, bool)
+    first, second = (basis[seen] for basis in _monomials(len(samples)))
+    level, *colours = (samples[..., c].ravel()[seen] for c in range(3))
+    lightness, trust = _robust(second, level, weight.ravel()[seen], limit=7.0)
+    colour = np.stack([_ridge(first, values, trust)[:3] for values in colours])
+    rest = level - second @ lightness
     contrast = float(np.sqrt((trust * rest**2).sum() / max(float(trust.sum()), 1e-6)))
     detail, grain = _texture(fine, inside)
     return Light(lightness, colour.astype(np.float32), contrast, detail, grain)
+
+
+def coarse(light: Light) -> Light:
+    """What may be carried over: how bright, how much brighter to one side, in steps.
+
+    The curved terms become those of a mean face: they follow the relief of the one that goes.
+    """
+    c = light.lightness
+    level = c[0] + (c[4] - CURVED[0]) / 4 + (c[5] - CURVED[1]) / 4
+    steps = np.round(f32([level, c[1], c[2]]) / STEP) * STEP
+    return replace(
+        light,
+        lightness=f32([*steps, 0, *CURVED]),
+        contrast=round(light.contrast / STEP) * STEP,
+        detail=round(light.detail * 10) / 10,
+    )
 
 
 def of_texture(texture: Array) -> Array:
@@ -142,48 +164,69 @@ def expected(light: Light, where: Array) -> Array:
     """Lab (h, w, 3) of plain skin at texture positions (h, w, 2) in [0, 1]."""
     u, v = where[..., 0] * 2 - 1, where[..., 1] * 2 - 1
     c = light.lightness
-    plain = [c[0] + c[1] * u + c[2] * v + c[3] * u * v + c[4] * u * u + c[5] * v * v]
-    plain += [c[0] + c[1] * u + c[2] * v for c in light.colour]
-    return f32(np.clip(np.dstack(plain), [3, -60, -60], [97, 60, 60]))
+    plain = [np.clip(c[0] + (c[1] + c[3] * v + c[4] * u) * u + (c[2] + c[5] * v) * v, 3, 97)]
+    plain += [np.clip(c[0] + c[1] * u + c[2] * v, -60, 60) for c in light.colour]
+    return f32(cv2.merge(plain))
 
 
 def likeness(picture: Array, plain: Array) -> Array:
     """float32 (h, w) in [0, 1]: how much like plain skin a pixel looks."""
-    gap = np.abs(picture - plain)
+    level, red, yellow = cv2.split(picture - plain)
     # Skin is lit brighter more often than it is shaded darker; hair and hats are darker.
-    gap[..., 0] *= np.where(picture[..., 0] > plain[..., 0], 0.7, 1.0)
-    far = gap[..., 0] / 17 + (gap[..., 1] + gap[..., 2]) / 26
+    far = np.maximum(level * np.float32(0.7 / 17), level * np.float32(-1 / 17))
+    far += (np.abs(red) + np.abs(yellow)) / 26
     return f32(np.clip(1.8 - far, 0, 1))
 
 
 def temper(picture: Array, plain: Array) -> Array:
     """`picture` with no colour farther from plain skin than VIVID: dyed hair, neon, make-up."""
-    gap = picture[..., 1:] - plain[..., 1:]
-    far = np.hypot(gap[..., 0], gap[..., 1])[..., None]
-    kept = plain[..., 1:] + gap * np.minimum(1, VIVID / np.maximum(far, 1e-3))
-    return f32(np.dstack([picture[..., :1], kept]))
+    level, *colours = cv2.split(picture)
+    bases = cv2.split(plain)[1:]
+    gaps = [colour - base for colour, base in zip(colours, bases, strict=True)]
+    share = np.minimum(1, VIVID / np.maximum(cv2.magnitude(*gaps), np.float32(1e-3)))
+    kept = [base + gap * share for base, gap in zip(bases, gaps, strict=True)]
+    return f32(cv2.merge([level, *kept]))
 
 
 def soften(lightness: Array, inside: Array, detail: float) -> float:
     """The blur, in pixels, after which `lightness` is no sharper than `detail`."""
+    lightness, inside = _close(lightness, inside)
     for sigma in _SIGMAS:
         soft = f32(cv2.GaussianBlur(lightness, (0, 0), sigma)) if sigma else lightness
-        if _texture(soft, inside)[0] <= detail * 1.05:
+        if _detail(soft, inside > 0.9) <= detail * 1.05:
             return sigma
     return _SIGMAS[-1]
 
 
 def _texture(lightness: Array, inside: Array) -> tuple[float, float]:
     """Sharpness, finest detail over coarser detail; and the deviation of noise in calm parts."""
+    lightness, inside = _close(lightness, inside)
     chosen = inside > 0.9
     if min(lightness.shape) < 5 or chosen.sum() < 20:
         return 1.0, 0.0
-    fine = np.abs(lightness - cv2.GaussianBlur(lightness, (0, 0), 0.8))
-    coarse = np.abs(lightness - cv2.GaussianBlur(lightness, (0, 0), 3.2))
-    detail = float(fine[chosen].mean() / max(float(coarse[chosen].mean()), 1e-3))
+    fine = f32(cv2.absdiff(lightness, cv2.GaussianBlur(lightness, (0, 0), 0.8)))
     local = cv2.blur(fine, (5, 5))[chosen]
     # The calmest tenth of the face is skin; 0.5 turns this mean into a deviation of white noise.
-    return detail, float(np.percentile(local, 10)) / 0.5
+    return _detail(lightness, chosen), float(np.percentile(local, 10)) / 0.5
+
+
+def _detail(lightness: Array, chosen: NDArray[np.bool_]) -> float:
+    """Finest detail over coarser detail."""
+    if min(lightness.shape) < 5 or chosen.sum() < 20:
+        return 1.0
+    area = chosen.astype(np.uint8)
+    fine = cv2.absdiff(lightness, cv2.GaussianBlur(lightness, (0, 0), 0.8))
+    coarse = cv2.absdiff(lightness, cv2.GaussianBlur(lightness, (0, 0), 3.2))
+    return float(cv2.mean(fine, area)[0] / max(cv2.mean(coarse, area)[0], 1e-3))
+
+
+def _close(lightness: Array, inside: Array) -> tuple[Array, Array]:
+    """Both cut to what is inside, with a margin for the filters."""
+    x, y, width, height = cv2.boundingRect((inside > 0.9).astype(np.uint8))
+    if not width:
+        return lightness, inside
+    rows, columns = slice(max(y - 6, 0), y + height + 6), slice(max(x - 6, 0), x + width + 6)
+    return np.ascontiguousarray(lightness[rows, columns]), inside[rows, columns]
 
 
 @cache
@@ -206,6 +249,7 @@ def skin() -> Array:
     return np.where(face, np.where((y < 0.27) | (y > 0.8), 0.35, 1.0), 0.0).astype(np.float32)
 
 
+@cache
 def _monomials(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     axis = (np.arange(n) + 0.5) / n * 2 - 1
     u, v = (plane.ravel() for plane in np.meshgrid(axis, axis))

@@ -114,7 +114,7 @@ def _kernel(a: Array, b: Array) -> NDArray[np.float64]:
 
 
 def invert(
-    forward: Array, depth: Array, size: tuple[int, int], *, cells: int = 96
+    forward: Array, depth: Array, size: tuple[int, int], *, cells: int = 64
 ) -> tuple[Array, Array]:
     """Backward map of a forward one: for each output pixel, where in the texture it comes from.
 
@@ -129,25 +129,27 @@ def invert(
       1 where the texture reaches, 0 where it does not.
     """
     height, width = size
-    step = max(max(height, width) / cells, 0.35)
+    step = max(max(height, width) / cells, 0.5)
     rows, columns = int(np.ceil(height / step)) + 1, int(np.ceil(width / step)) + 1
-    dense = 2 * cells
+    # The texture fills about four fifths of the output: two nodes a cell leave no holes.
+    dense = max(16, min(2 * cells, int(2 * max(height, width) / step)))
     where = cv2.resize(forward, (dense, dense), interpolation=cv2.INTER_LINEAR)
     near = cv2.resize(depth, (dense, dense), interpolation=cv2.INTER_LINEAR)
     # cv2.resize samples at pixel centres; the grid's nodes are centres as well.
     u, v = np.meshgrid(*(((np.arange(dense) + 0.5) / dense,) * 2))
     x, y = where[..., 0].ravel() / step, where[..., 1].ravel() / step
-    front = np.exp(np.clip((near.ravel() - near.max()) / 4.0, -40.0, 0.0)) + 1e-20
+    front = np.exp(np.maximum((near.ravel() - near.max()) / 4, -40)).astype(np.float64) + 1e-20
     x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     fx, fy = x - x0, y - y0
     sums = np.zeros((3, (rows + 2) * (columns + 2)), np.float64)
-    values = (u.ravel(), v.ravel(), np.ones(u.size))
+    inner = (x0 >= -1) & (x0 < columns) & (y0 >= -1) & (y0 < rows)
+    x0, y0, fx, fy, front, u, v = (a.ravel()[inner] for a in (x0, y0, fx, fy, front, u, v))
+    first = (y0 + 1) * (columns + 2) + x0 + 1
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
         share = (fx if dx else 1 - fx) * (fy if dy else 1 - fy) * front
-        inside = (x0 + dx >= -1) & (x0 + dx <= columns) & (y0 + dy >= -1) & (y0 + dy <= rows)
-        cell = ((y0 + dy + 1) * (columns + 2) + x0 + dx + 1)[inside]
-        for row, value in enumerate(values):
-            sums[row] += np.bincount(cell, weights=(share * value)[inside], minlength=sums.shape[1])
+        cell = first + (dy * (columns + 2) + dx)
+        for row, value in enumerate((share * u, share * v, share)):
+            sums[row] += np.bincount(cell, weights=value, minlength=sums.shape[1])
     grid = sums.reshape(3, rows + 2, columns + 2)
     filled = grid[2] > 0
     weight = np.where(filled, 1.0, 0.0)
