@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -181,6 +182,36 @@ def test_extreme_poses(yaw: float, roll: float) -> None:
     pixels = picture()
     done = ModelReplacer().replace(pixels, face(turned(yaw, 0.5, (90, 80), roll)), persona())
     assert done.mask.any() and not done.mask.all()
+
+
+def test_small_faces_take_small_textures() -> None:
+    """Less work, the same face."""
+    sizes = [face_model.fine_enough(width) for width in (5, 60, 90, 100, 140, 900)]
+    assert sizes == sorted(sizes) and (sizes[0], sizes[-1]) == (96, face_model.FRAME)
+    for speaking in (False, True):
+        whole = face_model.cast(8, {}, speaking=speaking)
+        for size in face_model.SIZES:
+            small = face_model.cast(8, {}, speaking=speaking, size=size)
+            assert small.exemplars == whole.exemplars and small.facets == whole.facets
+            np.testing.assert_array_equal(small.head, whole.head)
+            shrunk = cv2.resize(whole.texture, (size, size), interpolation=cv2.INTER_AREA)
+            assert np.abs(small.texture - shrunk).mean() < 0.8
+
+
+def test_a_thin_crease_on_the_forehead_does_not_stay() -> None:
+    """A furrow above the brows is skin; a dark fringe is not."""
+    pixels = picture()
+    creased, fringed = pixels.copy(), pixels.copy()
+    creased[44:46, 70:110] //= 2
+    fringed[30:48, 60:120] //= 5
+    plain, crease, fringe = (
+        ModelReplacer().replace(p, FRONTAL, persona()).pixels.astype(int)
+        for p in (pixels, creased, fringed)
+    )
+    row = slice(44, 46), slice(80, 100)
+    left = np.abs(crease - plain)[row].mean() / np.abs(creased.astype(int) - pixels)[row].mean()
+    assert left < 0.35
+    assert np.abs(fringe - fringed)[36:44, 80:100].mean() < 25
 
 
 def test_five_points_are_enough() -> None:

@@ -67,3 +67,25 @@ def test_neutral_stays_neutral() -> None:
     grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     again = light.to_rgb(light.to_lab(grey))
     assert np.abs(again - grey).max() < 0.6
+
+
+def test_what_is_carried_over_is_coarse() -> None:
+    """Two lights that differ by less than a step arrive as one; curvature never arrives."""
+    model = face_model.shipped()
+    own = light.unpack(model.lights[0])
+    near = dataclasses.replace(
+        own,
+        lightness=np.array([60.3, 7.1, -4.2, 0, *light.CURVED], np.float32),
+        contrast=4.4,
+        detail=0.21,
+    )
+    other = dataclasses.replace(
+        near,
+        lightness=np.array([59.1, 8.9, -3.1, 3, *light.CURVED], np.float32),
+        contrast=3.2,
+        detail=0.19,
+    )
+    one, two = light.coarse(near), light.coarse(other)
+    np.testing.assert_array_equal(one.lightness, two.lightness)
+    assert (one.contrast, one.detail) == (two.contrast, two.detail) == (4.0, 0.2)
+    np.testing.assert_allclose(one.lightness, [60, 8, -4, 0, *light.CURVED], atol=1e-6)

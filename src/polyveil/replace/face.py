@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replaces a face by that of a persona who does not exist.
 
-What is carried over from the face that goes: where its head points, the coarse line of its jaw, how
-far its mouth and eyes are open, the light in sixteen numbers. No pixel inside of it is copied.
+What is carried over from the face that goes: where its head points, seven tenths of the coarse line
+of its jaw, how far its mouth and eyes are open, the light in twelve numbers, most of them rounded.
+No pixel inside of it is copied.
 What stays: hair, ears, neck, clothes, background.
 """
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The light on a face, in a handful of numbers: enough to make a stand-in belong to its picture.
 
-What is carried over from the face that goes: a second-order polynomial of lightness, a first-order
-one of the two colour axes, one figure for sharpness and one for grain. Sixteen numbers; shading by
-a lamp fits into them, eyes and noses do not.
+Light is measured as a second-order polynomial of lightness, a first-order one of the two colour
+axes, and three figures for contrast, sharpness and grain. Of these, `coarse` lets twelve over from
+the face that goes: first-order lightness in steps, colour, the three figures. Shading by a lamp
+fits into them, eyes and noses do not.
 """
 
 from __future__ import annotations
