@@ -202,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--people", type=int, default=100)
     parser.add_argument("--pictures", type=int, default=6, help="of each person")
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=20)
     wanted = parser.parse_args()
     cv2.setNumThreads(1)
     known = portraits(each=wanted.pictures, people=wanted.people)

@@ -87,5 +87,5 @@ def test_what_is_carried_over_is_coarse() -> None:
     )
     one, two = light.coarse(near), light.coarse(other)
     np.testing.assert_array_equal(one.lightness, two.lightness)
-    assert (one.contrast, one.detail) == (two.contrast, two.detail) == (4.0, 0.2)
+    assert (one.contrast, one.detail) == (two.contrast, two.detail) == (4.0, 5 * light.SHARPER)
     np.testing.assert_allclose(one.lightness, [60, 8, -4, 0, *light.CURVED], atol=1e-6)

@@ -27,6 +27,8 @@ VIVID = np.float32(15)
 """Lips and cheeks lie within this distance of plain skin, in a* and b*."""
 STEP = 4.0
 """In L*; in which lightness and contrast are carried over."""
+SHARPER = 0.04
+"""Step of sharpness; a sharp picture has about 0.25, a soft one half of that."""
 CURVED = (-0.7, -0.1)
 """Terms u² and v² of lightness on a face that is lit from the front."""
 _SIGMAS = (0.0, 0.45, 0.65, 0.9, 1.2, 1.6, 2.2, 3.0)
@@ -102,7 +104,7 @@ def coarse(light: Light) -> Light:
         light,
         lightness=f32([*steps, 0, *CURVED]),
         contrast=round(light.contrast / STEP) * STEP,
-        detail=round(light.detail * 10) / 10,
+        detail=max(1, round(light.detail / SHARPER)) * SHARPER,
     )
 
 
