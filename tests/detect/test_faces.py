@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from polyveil.detect import detector as detector_module
 from polyveil.detect.centerface import CenterFace
 from polyveil.detect.detector import installed
-from polyveil.detect.faces import find_faces, standing, united
+from polyveil.detect.faces import find_faces, look_at, standing, united
 from polyveil.errors import UsageError
 from polyveil.records.finding import Box, Face
 
@@ -180,3 +180,18 @@ def test_installed_packages_can_offer_detectors(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(detector_module, "entry_points", lambda group: [Point(dict)])
     with pytest.raises(UsageError, match="entry point extra"):
         installed.__wrapped__()
+
+
+def test_a_look_at_a_part_finds_what_is_there_and_says_where(data: Callable[[str], Path]) -> None:
+    picture = cv2.imread(str(data("faces_group") / "faceapi_bbt3.jpg"))[..., ::-1]
+    whole = find_faces(picture, thorough=False)
+    for face in whole:
+        margin = max(face.box.width, face.box.height) / 2
+        box = Box(
+            face.box.left - margin,
+            face.box.top - margin,
+            face.box.right + margin,
+            face.box.bottom + margin,
+        )
+        assert any(one.box.overlap(face.box) > 0.7 for one in look_at(picture, [box]))
+    assert look_at(picture, []) == ()

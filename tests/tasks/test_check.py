@@ -17,6 +17,7 @@ def test_every_changed_pixel_is_searched_again(boxes: list[tuple[int, int, int, 
     mask = np.zeros((200, 300), bool)
     for top, left, down, across in boxes:
         mask[top : top + down, left : left + across] = True
-    for rows, columns in windows(mask):
-        mask[rows, columns] = False
+    for box in windows(mask):
+        left, top, right, bottom = map(int, box)
+        mask[top:bottom, left:right] = False
     assert not mask.any()

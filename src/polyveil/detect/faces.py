@@ -22,10 +22,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from polyveil.detect.centerface import SAME_FACE, suppressed
+from polyveil.detect.centerface import MULTIPLE, SAME_FACE, suppressed
 from polyveil.detect.detector import FaceDetector, installed
 from polyveil.detect.tiles import View, around, pyramid, small, whole
-from polyveil.records.finding import Face
+from polyveil.records.finding import Box, Face
 
 ACCEPT = 0.4
 """Score from which a candidate is a face. On the synthetic faces: all upright faces, 99 of 100 that
@@ -92,6 +92,33 @@ def find_faces(
             seen = united([*seen, *_second_look(detector, pixels, seen)])
         found += [face for face in seen if face.score >= ACCEPT]
     return tuple(united(found))
+
+
+def look_at(
+    pixels: NDArray[np.uint8], windows: Iterable[Box], *, side: int = MULTIPLE
+) -> tuple[Face, ...]:
+    """Faces within parts of a picture, one look each at the picture's own scale.
+
+    Args:
+      pixels: as `find_faces` takes them.
+      windows: parts in whole pixels of the picture, clipped to it.
+      side: windows grow to multiples of this where the picture has room, so nothing is resized.
+    """
+    height, width = pixels.shape[:2]
+    views = []
+    for box in windows:
+        left, right = _grown(box.left, box.right, width, side)
+        top, bottom = _grown(box.top, box.bottom, height, side)
+        views.append(View(left, top, right, bottom, right - left, bottom - top, 0, (height, width)))
+    found = [face for detector in installed() for face in look(detector, pixels, views)]
+    return tuple(united([face for face in found if face.score >= ACCEPT]))
+
+
+def _grown(low: float, high: float, limit: int, side: int) -> tuple[int, int]:
+    start, stop = max(0, int(low)), min(limit, int(high))
+    wanted = min(limit, -(-(stop - start) // side) * side)
+    start = max(0, min(start, limit - wanted))
+    return start, start + wanted
 
 
 def _first_look(detector: FaceDetector, pixels: NDArray[np.uint8]) -> list[Face]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.detect.expressions import attribute_words
-from polyveil.detect.faces import find_faces
+from polyveil.detect.faces import look_at
 from polyveil.detect.mentions import find_mentions
 from polyveil.privacy.key import ProjectKey
 from polyveil.records.facets import INSIDE_FACE
@@ -73,7 +73,7 @@ def _search_picture(
         return [], plan, {}
     bare = [f for f in plan.faces if covered(f, painted.mask) < COVERED]
     wrong = [f"{len(bare)} faces could not be covered"] if bare else []
-    found = [face for window in windows(painted.mask) for face in _look(painted.pixels, window)]
+    found = look_at(painted.pixels, windows(painted.mask))
     left = faces_left(found, painted.mask)
     if left:
         wrong.append(f"{len(left)} faces are still found in the picture")
@@ -89,28 +89,23 @@ def _search_picture(
     return wrong, plan, dict(zip(seen, described, strict=True))
 
 
-def windows(mask: NDArray[np.bool_]) -> list[tuple[slice, slice]]:
+def windows(mask: NDArray[np.bool_]) -> list[Box]:
     """Where to search again: around every stand-in. All other pixels are as they were searched."""
     height, width = mask.shape
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     found = []
     for left, top, across, down, _ in stats[1:]:
         margin = max(24, max(across, down) // 2)
-        rows = slice(max(0, top - margin), min(height, top + down + margin))
-        columns = slice(max(0, left - margin), min(width, left + across + margin))
-        found.append((rows, columns))
-    area = sum((r.stop - r.start) * (c.stop - c.start) for r, c in found)
-    return found if area < 0.5 * mask.size else [(slice(0, height), slice(0, width))]
-
-
-def _look(pixels: NDArray[np.uint8], window: tuple[slice, slice]) -> list[Face]:
-    """Faces of a window, in pixels of the picture."""
-    rows, columns = window
-    by = np.array([columns.start, rows.start], np.float32)
-    return [
-        replace(face, box=Box(*(np.array(face.box) + np.tile(by, 2))), points=face.points + by)
-        for face in find_faces(pixels[rows, columns], thorough=False)
-    ]
+        found.append(
+            Box(
+                max(0, left - margin),
+                max(0, top - margin),
+                min(width, left + across + margin),
+                min(height, top + down + margin),
+            )
+        )
+    whole = Box(0, 0, width, height)
+    return found if sum(box.area for box in found) < 0.6 * whole.area else [whole]
 
 
 def _agree(
