@@ -160,3 +160,10 @@ def test_a_vault_turns_it_back(tmp_path: Path):
         spans = new.reversals()
         vault.put_texts("out", {path: (new.texts[path], spans[path]) for path in spans})
         assert vault.restore_text("out", new.text) == text
+
+
+def test_a_neighbouring_age_band_leaves_the_words_true() -> None:
+    from polyveil.replace.text import _still_true
+
+    assert _still_true("age", "adult", "senior") and _still_true("age", "child", "baby")
+    assert not _still_true("age", "child", "adult") and not _still_true("beard", "none", "beard")

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from polyveil.errors import UsageError
 from polyveil.privacy.key import ProjectKey
-from polyveil.records.facets import INSIDE_FACE
+from polyveil.records.facets import FACE_FACETS, INSIDE_FACE
 from polyveil.records.finding import Kind, Mention
 from polyveil.records.record import TextPath
 from polyveil.replace import attributes, dates, grammar
@@ -199,7 +199,7 @@ class _Job:
             # Age before sex: "girl" becomes "man" in one step where both have changed.
             for facet, value, start, end in sorted(attributes_, key=lambda a: a[0] != "age"):
                 new = shown.get(facet)
-                if facet not in INSIDE_FACE or new is None or new == value:
+                if facet not in INSIDE_FACE or new is None or _still_true(facet, value, new):
                     continue
                 change = attributes.change(
                     self.strings[path], (start, end), facet, new, persona.sex
@@ -338,6 +338,14 @@ class _Job:
         if not grammar.starts_sentence(text, edit.start):
             return edit
         return Edit(edit.path, edit.start, edit.end, new[:1].upper() + new[1:], edit.kind)
+
+
+def _still_true(facet: str, said: str, shown: str) -> bool:
+    """Whether a word stays true: "man" of an old man, "boy" of a toddler; age bands touch."""
+    if facet != "age":
+        return said == shown
+    bands = FACE_FACETS["age"]
+    return abs(bands.index(said) - bands.index(shown)) <= 1
 
 
 _WORDS = frozenset({Kind.NAME, Kind.PLACE, Kind.ORGANISATION, Kind.EXPRESSION, Kind.AGE, Kind.DATE})

@@ -34,6 +34,12 @@ from polyveil.verify.agreement import Agreement, agreement, disagreeing
 from polyveil.verify.leftover import COVERED, Span, covered, faces_left, mentions_left
 from polyveil.verify.objective import alignment_loss, image_loss, text_loss, total
 
+LEGIBLE = 48.0
+"""Pixels of width below which the alignment model reads too little of a face to judge by it."""
+
+PLAIN = 0.8
+"""Probability from which what a face shows outranks what is said of it."""
+
 KEPT = frozenset({Kind.EXPRESSION})
 """Kinds that stay where they agree with the stand-in: they describe it now."""
 
@@ -83,7 +89,7 @@ def _search_picture(
     seen = {
         owner: face
         for face, owner in zip(plan.faces, plan.face_of, strict=True)
-        if owner in wanted and owner in painted.shown
+        if owner in wanted and owner in painted.shown and face.box.width >= LEGIBLE
     }
     described = alignment().faces(painted.pixels, list(seen.values()))
     return wrong, plan, dict(zip(seen, described, strict=True))
@@ -120,10 +126,7 @@ def _agree(
     found = agreements(candidate, plan, seen)
     if not found or settings.weights.alignment == 0:
         return candidate, []
-    overrides = {
-        one.person: {f: v for f, v in one.seen.items() if f in INSIDE_FACE and v != one.said[f]}
-        for one in found
-    }
+    overrides = {one.person: _contradicted(one, plan, seen[one.person]) for one in found}
     twin = write(record, candidate.painted, plan, key, overrides)
     rivals = [(candidate, found), (twin, agreements(twin, plan, seen))]
     losses = [loss(record, rival, met, settings) for rival, met in rivals]
@@ -135,6 +138,20 @@ def _agree(
     ]
     words = [f"words and picture disagree about {len(apart)} persons"] if apart else []
     return chosen, words
+
+
+def _contradicted(one: Agreement, plan: Plan, face: Face) -> Facets:
+    """What the face plainly shows instead of what is said; sex and age are the persona's to say."""
+    persona = plan.personas[one.person]
+    settled = {"sex"} if persona.sex else set()
+    settled |= {"age"} if persona.age else set()
+    return {
+        facet: value
+        for facet, value in one.seen.items()
+        if facet in INSIDE_FACE - settled
+        and value != one.said[facet]
+        and face.attributes[facet][value] >= PLAIN
+    }
 
 
 def _before(plan: Plan, one: Agreement) -> float:
