@@ -22,7 +22,10 @@ from polyveil.detect.landmarks import landmarks
 from polyveil.records.finding import Face
 from polyveil.replace.face_backends import face_replacer
 from polyveil.replace.persona import Persona
+from polyveil.tasks.personas import DRAWN_AGES
 
+DRAWN = ", sex and age drawn"
+"""Ending of a method's name: `--no-keep-sex --no-keep-age`."""
 METHODS = ("model", "blur", "pixelate", "solid")
 ALIGNED = np.array([[38.3, 51.7], [73.5, 51.5], [56.0, 71.7], [41.5, 92.4], [70.7, 92.2]])
 
@@ -70,21 +73,24 @@ def _from_centre(face: Face, shape: tuple[int, ...]) -> float:
     return float(np.hypot(x - shape[1] / 2, y - shape[0] / 2))
 
 
-def persona(face: Face, draw: np.random.Generator) -> Persona:
-    """A persona as the task casts it: sex and age from the face, the seed from a key."""
-    sex = face.likely("sex")
+def persona(face: Face, draw: np.random.Generator, *, drawn: bool = False) -> Persona:
+    """A persona as the task casts it: the seed from a key; sex and age from the face, or drawn."""
+    sex, age = face.likely("sex"), face.likely("age")
+    if drawn:
+        sex, age = str(draw.choice(["man", "woman"])), str(draw.choice(DRAWN_AGES))
     return Persona(
         given=("A",), family=("B",), sex=sex if sex in ("man", "woman") else None,
-        age=face.likely("age"), face_seed=int(draw.integers(2**63)), date_shift_days=0,
+        age=age, face_seed=int(draw.integers(2**63)), date_shift_days=0,
         token="0" * 32,
     )  # fmt: skip
 
 
 def desensitized(portrait: Portrait, method: str, draw: np.random.Generator) -> NDArray[np.uint8]:
     """The picture with every face replaced, each by a persona of its own."""
-    pixels, replacer = portrait.pixels, face_replacer(method)
+    pixels, replacer = portrait.pixels, face_replacer(method.removesuffix(DRAWN))
     for face in portrait.faces:
-        pixels = replacer.replace(pixels, face, persona(face, draw)).pixels
+        who = persona(face, draw, drawn=method.endswith(DRAWN))
+        pixels = replacer.replace(pixels, face, who).pixels
     return pixels
 
 

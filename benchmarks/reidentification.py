@@ -35,7 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from _common import table, write
-from _faces import Portrait, crop, desensitized, portraits
+from _faces import DRAWN, Portrait, crop, desensitized, portraits
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -210,7 +210,7 @@ def main() -> None:
     people = int(who.max()) + 1
     embed = Recogniser()
     gallery = np.stack([embed(portrait.pixels, portrait) for portrait in known])
-    methods = ("model", "original", "solid", "blur", "pixelate")
+    methods = ("model", "original", f"model{DRAWN}", "solid", "blur", "pixelate")
     with multiprocessing.get_context("fork").Pool(2) as pool:
         jobs = [(known, method, gallery, wanted.epochs) for method in methods]
         figures = dict(zip(methods, pool.starmap(measure, jobs, chunksize=1), strict=True))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, cast
 
 from polyveil.privacy.key import ProjectKey
+from polyveil.privacy.pseudonym import Draw
 from polyveil.records.face_clusters import FaceClusters
 from polyveil.records.graph import IdentityGraph, Person
 from polyveil.records.identity import LocalPerson
@@ -15,6 +16,9 @@ from polyveil.replace.casting import cast as cast_one
 from polyveil.replace.persona import Persona
 from polyveil.tasks.find import embedder
 from polyveil.tasks.settings import Settings
+
+DRAWN_AGES = ("teenager", "adult", "senior")
+"""Age bands to draw from where a persona does not keep the person's."""
 
 
 def new_graph() -> IdentityGraph:
@@ -31,7 +35,8 @@ class Personas:
         self.registry = PersonaRegistry()
         everyone = dict(graph.persons())
         self._ids = {root: person.id for root, person in everyone.items()}
-        cast_all(key, (part_of(person, settings) for person in everyone.values()), self.registry)
+        parts = (part_of(person, settings, key) for person in everyone.values())
+        cast_all(key, parts, self.registry)
 
     def __len__(self) -> int:
         """How many humans there are."""
@@ -50,15 +55,16 @@ class Personas:
         yield from self.registry.personas.items()
 
 
-def part_of(person: Person, settings: Settings) -> Part:
-    """What the casting may know of a person under these settings."""
-    sex = person.facet("sex") if settings.keep_sex else None
+def part_of(person: Person, settings: Settings, key: ProjectKey) -> Part:
+    """What the casting may know of a person under these settings; what it may not is drawn."""
+    draw = Draw.of(key, "looks", person.id)
+    sex = person.facet("sex") if settings.keep_sex else draw.pick(("man", "woman"))
     known = cast(Literal["man", "woman"], sex) if sex in ("man", "woman") else None
     return Part(
         person=person.id,
         names=tuple(surface for forms in person.surfaces.values() for surface in sorted(forms)),
         sex=known,
-        age=person.facet("age") if settings.keep_age else None,
+        age=person.facet("age") if settings.keep_age else draw.pick(DRAWN_AGES),
         # Both always, or each picture's own impression would pick another face of the stand-in.
         facets={facet: person.facet(facet) or "none" for facet in ("glasses", "beard")},
     )
