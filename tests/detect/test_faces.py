@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from polyveil.detect import detector as detector_module
+from polyveil.detect import plugins as plugins_module
 from polyveil.detect.centerface import CenterFace
 from polyveil.detect.detector import installed
 from polyveil.detect.faces import find_faces, look_at, standing, united
@@ -175,9 +175,9 @@ class Point:
 
 
 def test_installed_packages_can_offer_detectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector_module, "entry_points", lambda group: [Point(Always)])
+    monkeypatch.setattr(plugins_module, "entry_points", lambda group: [Point(Always)])
     assert [one.name for one in installed.__wrapped__()] == ["centerface", "always"]
-    monkeypatch.setattr(detector_module, "entry_points", lambda group: [Point(dict)])
+    monkeypatch.setattr(plugins_module, "entry_points", lambda group: [Point(dict)])
     with pytest.raises(UsageError, match="entry point extra"):
         installed.__wrapped__()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from polyveil.detect.alignment import AlignmentModel
 from polyveil.detect.link import link
-from polyveil.detect.link_text import PERSONAL, age_band
+from polyveil.detect.link_text import ANCHORS, DETAILS, age_band
 from polyveil.records.finding import Box, Face, Findings, Kind, Mention
 from polyveil.records.identity import LocalPerson, RecordIdentities
 from polyveil.records.record import Record, TextPath
@@ -267,7 +267,8 @@ def test_everyone_is_in_exactly_one_person(
     linked = sorted(i for person in found.persons for i in person.faces)
     spoken = sorted(i for person in found.persons for i in person.mentions)
     assert linked == list(range(len(seen)))
-    assert spoken == [i for i, m in enumerate(findings.mentions) if m.kind in PERSONAL]
+    personal = {Kind.NAME, Kind.EXPRESSION, *ANCHORS, *DETAILS}
+    assert spoken == [i for i, m in enumerate(findings.mentions) if m.kind in personal]
     assert all(person.keys for person in found.persons)
     assert len({key for p in found.persons for key in p.keys if key.startswith("record:")}) == sum(
         any(key.startswith("record:") for key in person.keys) for person in found.persons

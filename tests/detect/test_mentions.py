@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from polyveil.detect import mentions
+from polyveil.detect import mentions, plugins
 from polyveil.detect.identifiers import IdentifierFinder
 from polyveil.detect.mentions import MentionDetector, find_mentions, resolve
 from polyveil.errors import UsageError
@@ -81,11 +81,13 @@ def test_many_strings_go_at_once_where_a_detector_can() -> None:
 
 def test_a_plugin_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     class Point:
+        name = "mine"
+
         def load(self) -> type[Fixed]:
             return Fixed
 
     monkeypatch.setattr(
-        mentions, "entry_points", lambda group: [Point()] * (group == mentions.GROUP)
+        plugins, "entry_points", lambda group: [Point()] * (group == mentions.GROUP)
     )
     mentions.default_detectors.cache_clear()
     try:

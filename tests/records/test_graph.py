@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyveil.records.finding import Findings, Kind, Mention
-from polyveil.records.graph import NEAR, IdentityGraph, picture_key
+from polyveil.records.graph import IdentityGraph, picture_key
 from polyveil.records.identity import LocalPerson, RecordIdentities
+from polyveil.records.perceptual_hash import NEAR
 
 keys = st.lists(st.integers(0, 12).map("name:n{}".format), min_size=1, max_size=3)
 

@@ -10,14 +10,13 @@ A further detector joins by an entry point, without a line of ours changed:
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.detect.centerface import CenterFace
-from polyveil.errors import UsageError
+from polyveil.detect.plugins import plugins
 from polyveil.records.finding import Face
 
 GROUP = "polyveil.face_detectors"
@@ -52,13 +51,4 @@ def installed() -> tuple[FaceDetector, ...]:
     Raises:
       UsageError: an entry point loads something that is not a FaceDetector.
     """
-    detectors: list[FaceDetector] = [CenterFace()]
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        detector = point.load()()
-        if not isinstance(detector, FaceDetector):
-            raise UsageError(
-                f"entry point {point.name} of {GROUP}: expected a FaceDetector (name, detect), "
-                f"got {type(detector).__name__}. Fix or uninstall the package that offers it."
-            )
-        detectors.append(detector)
-    return tuple(detectors)
+    return (CenterFace(), *plugins(GROUP, FaceDetector, members="name, detect"))

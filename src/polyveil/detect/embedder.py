@@ -13,13 +13,12 @@ and the task turns clusters of its embeddings into keys "face:<cluster>".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyveil.errors import UsageError
+from polyveil.detect.plugins import plugins
 from polyveil.records.finding import Face
 
 GROUP = "polyveil.face_embedders"
@@ -47,13 +46,4 @@ def discover() -> tuple[FaceEmbedder, ...]:
     Raises:
       UsageError: an entry point loads something that is not a FaceEmbedder.
     """
-    found: list[FaceEmbedder] = []
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        embedder = point.load()()
-        if not isinstance(embedder, FaceEmbedder):
-            raise UsageError(
-                f"entry point {point.name} of {GROUP}: expected a FaceEmbedder (name, threshold, "
-                f"embed), got {type(embedder).__name__}. Fix or uninstall the package behind it."
-            )
-        found.append(embedder)
-    return tuple(found)
+    return plugins(GROUP, FaceEmbedder, members="name, threshold, embed")

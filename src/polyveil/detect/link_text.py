@@ -24,7 +24,6 @@ ANCHORS = (Kind.EMAIL, Kind.HANDLE, Kind.PHONE, Kind.CARD, Kind.IBAN, Kind.NATIO
 """Identify someone by themselves."""
 DETAILS = (Kind.DATE, Kind.AGE, Kind.ADDRESS)
 """Belong to whoever the text is about."""
-PERSONAL = frozenset({Kind.NAME, Kind.EXPRESSION, *ANCHORS, *DETAILS})
 
 _GENERIC = frozenset(
     {"info", "contact", "support", "admin", "sales", "office", "hello"}

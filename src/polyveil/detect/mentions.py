@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
+from polyveil.detect.plugins import plugins
 from polyveil.errors import UsageError
 from polyveil.records.finding import Kind, Mention
 from polyveil.records.record import Record, TextPath
@@ -48,7 +48,7 @@ def default_detectors() -> tuple[MentionDetector, ...]:
         NameRecogniser(),
         ExpressionFinder(),
     )
-    return (*embedded, *(point.load()() for point in entry_points(group=GROUP)))
+    return (*embedded, *plugins(GROUP, MentionDetector, members="name, find"))
 
 
 def find_mentions(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The identity graph across all records: persons that share a key are one person.
 
-Only keys and votes are held, a few hundred bytes a person, never pictures or texts. Pictures whose
-64-bit perceptual hashes differ in at most `NEAR` bits count as the same picture.
+Only keys and votes are held, a few hundred bytes a person, never pictures or texts. Near-duplicates
+by their perceptual hashes count as the same picture.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from polyveil.records.face_clusters import FaceClusters
 from polyveil.records.finding import Findings, Kind
 from polyveil.records.identity import RecordIdentities
-
-NEAR = 3
-"""Bits. Four 16-bit bands then share at least one band, which makes the search exact."""
+from polyveil.records.perceptual_hash import is_near
 
 _STRENGTH = ("person", "name", "email", "phone", "id", "handle", "picture", "record", "face")
 
@@ -142,9 +140,10 @@ class IdentityGraph:
         if not picture or picture in self._hashes:
             return
         self._hashes.add(picture)
+        # Four bands of 16 bits: near hashes differ in three bits at most, so they share a band.
         bands = [(band, picture >> 16 * band & 0xFFFF) for band in range(4)]
         for other in {seen for band in bands for seen in self._bands[band]}:
-            if (other ^ picture).bit_count() <= NEAR:
+            if is_near(other, picture):
                 for face in range(faces):
                     self._join(picture_key(other, face), picture_key(picture, face))
         for band in bands:

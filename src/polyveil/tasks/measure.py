@@ -141,8 +141,9 @@ def searched_again(released: int) -> ThreatRow:
         "the output",
         "the same detectors as polyveil",
         "none detected",
-        f"All {released} released records were searched again; a record in which the detectors "
-        "still found someone was refused. What they miss, this search misses too.",
+        f"In all {released} released records, whatever was changed was searched again; the rest is "
+        "as the first search left it. A record in which someone was still found was refused. What "
+        "the detectors miss, this search misses too.",
     )
 
 
