@@ -3,13 +3,16 @@
 
     PolyveilError                     exit code 2 unless stated
     ├── UsageError                    the call or its arguments are off
-    │   └── MissingExtra              an optional dependency is not installed
+    │   ├── MissingExtra              an optional dependency is not installed
+    │   └── NotPrivate                this model, loss or setting cannot be trained with a guarantee
     ├── RecordError                   exit code 3: this record is refused, the rest goes on
     │   ├── UnreadableRecord          the file or row cannot be decoded safely
     │   └── UnsafeRecord              something identifying is left, or image and text disagree
     ├── WeightsError                  a weight file is missing or not the one that was signed off
     ├── VaultError                    wrong passphrase, damaged or foreign vault
-    └── JournalError                  the output folder belongs to another job
+    ├── JournalError                  the output folder belongs to another job
+    ├── BudgetExceeded                exit code 4: the data set's privacy budget does not allow it
+    └── LedgerError                   the ledger is unreachable, damaged, rolled back or edited
 
 A message says where, what came, what was expected, what to do; never the secret itself.
 """
@@ -37,6 +40,10 @@ class MissingExtra(UsageError):
     """An optional dependency is not installed; the message holds the pip line."""
 
 
+class NotPrivate(UsageError):
+    """This model, loss or setting cannot be trained with a guarantee; says what to change."""
+
+
 class RecordError(PolyveilError):
     """One record is refused; every other record goes on."""
 
@@ -61,3 +68,13 @@ class VaultError(PolyveilError):
 
 class JournalError(PolyveilError):
     """The output folder holds the journal of another job."""
+
+
+class BudgetExceeded(PolyveilError):
+    """What was asked for would spend more than the data set's budget; nothing was released."""
+
+    exit_code = EXIT_BUDGET_EXCEEDED
+
+
+class LedgerError(PolyveilError):
+    """The ledger cannot be reached, or its chain shows damage, roll-back, cloning or an edit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,7 +32,11 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("key") / "project.key"
+    """A fixed key: another key casts other people, and what is said of them may differ."""
+    path = tmp_path_factory.mktemp("key") / "project.key"
+    path.write_bytes(bytes(range(32)))
+    path.chmod(0o600)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,8 @@ def test_one_stand_in_per_person_in_every_record(safe: Path) -> None:
     assert f"Commander {family}" in texts[1]
     assert f"{given} {family}" in texts[2] and f"{given} {family}" in texts[3]
     assert family in texts[4]
-    assert "a smiling woman in an orange suit" in texts[0]
+    # Some stand-ins look calm rather than smiling; then the text must say so too.
+    assert re.search(r"a (smiling|calm) woman in an orange suit", texts[0])
 
 
 def test_pictures_keep_shape_and_everything_outside_the_face(album: Path, safe: Path) -> None:
