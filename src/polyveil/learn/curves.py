@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The course of a run as one picture: how good the model became, and what that had spent.
+
+Two panels over the same epochs, since a share and an epsilon have no axis in common. Line styles
+differ beside colours, which are those that most colour-blind readers tell apart, so the picture
+also holds in a black-and-white print.
+
+Source: Okabe & Ito 2008, https://jfly.uni-koeln.de/color/
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from polyveil import _optional
+from polyveil.learn.history import Measured
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+_MARKERS = ("", "s", "^")
+"""A second model's line has marks, so that it is another one without colour, too."""
+_INK, _FAINT = "#222222", "#B8B8B8"
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _FAINT,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "polyveil",
+}
+
+
+def draw(
+    courses: Mapping[str, Sequence[Measured]], *, blur: float, delta: float | None
+) -> dict[str, bytes]:
+    """{"curves.png": ..., "curves.svg": ...}.
+
+    Args:
+      courses: name of a model -> its measurements in order.
+      blur: standard deviation of the noise in each share, drawn as a band of two of them.
+      delta: of the guarantee; None without one.
+    """
+    _optional.require("matplotlib", extra="train", purpose="Drawing curves")
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    panels = [panel for panel in (_accuracy, _loss, _epsilon) if panel.fits(courses)]
+    with rc_context(_STYLE):
+        figure: Any = Figure(figsize=(3.7 * max(1, len(panels)), 3.1), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
+        for axes, panel in zip(_axes(figure, len(panels)), panels, strict=True):
+            panel.draw(axes, courses, blur, delta)
+        if len(courses) > 1:
+            figure.legend(
+                handles=[_key(name, at) for at, name in enumerate(courses)],
+                frameon=False,
+                loc="outside lower center",
+                ncols=len(courses),
+            )
+        return {f"curves.{form}": _encoded(figure, form) for form in ("png", "svg")}
+
+
+def _axes(figure: Any, count: int) -> list[Any]:
+    return list(figure.subplots(1, count, squeeze=False)[0]) if count else []
+
+
+def _key(name: str, number: int) -> Any:
+    from matplotlib.lines import Line2D
+
+    marker = {"marker": _MARKERS[number], "markersize": 4.5}
+    return Line2D([], [], color=_COLOURS[number], linewidth=1.8, label=name, **marker)  # type: ignore[arg-type]
+
+
+def _encoded(figure: Any, form: str) -> bytes:
+    buffer = io.BytesIO()
+    # No date and no program version: the same run gives the same bytes.
+    metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    figure.savefig(buffer, format=form, dpi=200, facecolor="white", metadata=metadata)
+    return buffer.getvalue()
+
+
+def _beside(number: int, last: float, all_last: Collection[float]) -> int:
+    """Points by which a line's last value stands above or below it, clear of the other's."""
+    above = number == 0 if max(all_last) == min(all_last) else last == max(all_last)
+    return 6 if above else -6
+
+
+def power_of_ten(value: float) -> str:
+    """7e-06 as 7·10⁻⁶."""
+    digits, _, exponent = f"{value:.0e}".partition("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits}·10{raised}"
+
+
+class _Panel:
+    """One pair of axes: a title and the fields of `Measured` that it shows."""
+
+    def __init__(self, title: str, fields: Mapping[str, str], scale: float = 1.0) -> None:
+        self._title, self._fields, self._scale = title, fields, scale
+
+    def fits(self, courses: Mapping[str, Sequence[Measured]]) -> bool:
+        """Whether anything of this was measured."""
+        return any(
+            self._points(course, name) for course in courses.values() for name in self._fields
+        )
+
+    def draw(
+        self,
+        axes: Any,
+        courses: Mapping[str, Sequence[Measured]],
+        blur: float,
+        delta: float | None,
+    ) -> None:
+        """Lines with their last values beside them, instead of a legend where that is enough."""
+        axes.set_title(self._title, pad=10)
+        axes.set_xlabel("epoch")
+        axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
+        axes.set_axisbelow(True)
+        last = {name: self._last(course) for name, course in courses.items()}
+        for number, (model, course) in enumerate(courses.items()):
+            beside = 0 if len(courses) == 1 else _beside(number, last[model], last.values())
+            for field, dashes in zip(self._fields, ((), (4, 2)), strict=False):
+                points = self._points(course, field)
+                if points:
+                    label = "" if number else self._fields[field]
+                    wide = 0.0 if field == "epsilon" else 2 * blur * self._scale
+                    self._line(axes, points, number, dashes, label, wide, beside)
+        axes.set_xlim(left=0)
+        axes.margins(x=0.02)
+        self._finish(axes, delta)
+
+    def _points(self, course: Sequence[Measured], field: str) -> list[tuple[float, float]]:
+        values = [(one.epoch, getattr(one, field)) for one in course]
+        return [(epoch, self._scale * value) for epoch, value in values if value is not None]
+
+    def _last(self, course: Sequence[Measured]) -> float:
+        points = self._points(course, next(iter(self._fields)))
+        return points[-1][1] if points else 0.0
+
+    def _line(
+        self,
+        axes: Any,
+        points: list[tuple[float, float]],
+        number: int,
+        dashes: tuple[int, ...],
+        label: str,
+        wide: float,
+        beside: int,
+    ) -> None:
+        across, up = zip(*points, strict=True)
+        colour, style = _COLOURS[number], {"dashes": dashes} if dashes else {}
+        axes.plot(
+            across, up, color=colour, linewidth=1.8, label=label or "_", marker=_MARKERS[number],
+            markersize=4.5, markevery=max(1, len(up) // 5), **style,
+        )  # fmt: skip
+        axes.plot(across[-1:], up[-1:], "o", color=colour, markersize=4)
+        if wide:
+            low, high = [u - wide for u in up], [u + wide for u in up]
+            axes.fill_between(across, low, high, color=colour, alpha=0.14, linewidth=0)
+        axes.annotate(
+            f"{up[-1]:.3g}", (across[-1], up[-1]), (6, beside), textcoords="offset points",
+            color=colour, va="center", fontweight="bold", annotation_clip=False,
+        )  # fmt: skip
+
+    def _finish(self, axes: Any, delta: float | None) -> None:
+        if len(self._fields) > 1 and len(axes.get_legend_handles_labels()[0]) > 1:
+            axes.legend(frameon=False, loc="best", handlelength=2.2)
+
+
+class _Budget(_Panel):
+    """Epsilon by epoch, which starts at 0 and says its delta."""
+
+    def _finish(self, axes: Any, delta: float | None) -> None:
+        axes.set_ylim(bottom=0)
+        if delta is not None:
+            axes.text(
+                0.98,
+                0.05,
+                f"δ = {power_of_ten(delta)}",
+                transform=axes.transAxes,
+                ha="right",
+                color=_INK,
+            )
+        super()._finish(axes, delta)
+
+
+_accuracy = _Panel(
+    "Right, held-out records (%)", {"top1": "first guess", "top5": "within five"}, 100
+)
+_loss = _Panel("Loss, held-out records (nats)", {"loss": ""})
+_epsilon = _Budget("Privacy budget spent (ε)", {"epsilon": ""})

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was measured while a model was trained, and how it may be told.
+
+Every figure of held-out private records is a release. Held-out records are never trained on, so a
+record is in one of two parts: the weights tell of the one, the figures of the other. Figures that
+are noised to the same (epsilon, delta) therefore cost nothing beyond it (parallel composition).
+
+One measurement counts the records that are right at the first guess, right within five, and sums
+their losses, each loss capped at `LOSS_CAP` and divided by it: one record moves each by at most 1.
+
+Source: McSherry, SIGMOD 2009, Theorem 4, https://doi.org/10.1145/1559845.1559850
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from polyveil.learn.noise import SecretNoise
+from polyveil.privacy.gaussian import noise_multiplier_for
+
+LOSS_CAP = 8.0
+"""Nats beyond which a held-out record's loss counts no more."""
+TOP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Exact sums over held-out records. Secret until `Meter` has noised them.
+
+    Attributes:
+      first, five: records whose class is the first guess, or among the first five.
+      loss: sum of min(loss, LOSS_CAP), nats.
+      records: how many were looked at. Taken to be public.
+    """
+
+    first: float
+    five: float
+    loss: float
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measurement, as released.
+
+    Attributes:
+      epoch: after so many expected passes.
+      epsilon: spent by then on this model; None without a guarantee.
+      top1, top5: shares in [0, 1]; None without held-out records, top5 also below six classes.
+      loss: mean, nats; None without held-out records.
+    """
+
+    epoch: float
+    epsilon: float | None = None
+    top1: float | None = None
+    top5: float | None = None
+    loss: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; `Measured(**values)` is equal."""
+        return asdict(self)
+
+
+class Meter:
+    """Turns exact counts into figures that may be told.
+
+    Args:
+      secret: of the run: a measurement that is repeated after a kill gets the same noise.
+      measurements: how many there will be in the whole run, every model's.
+      classes: number of classes; within-five is left out where it is always true.
+      budget: (epsilon, delta) for all of them together; None: public records, exact figures.
+    """
+
+    def __init__(
+        self, secret: bytes, *, measurements: int, classes: int, budget: tuple[float, float] | None
+    ) -> None:
+        own = hashlib.blake2b(b"held-out figures", key=secret, digest_size=32).digest()
+        self._noise = SecretNoise(own)
+        self._five = classes > TOP
+        self.deviation = 0.0
+        if budget is not None:
+            figures = measurements * (3 if self._five else 2)
+            multiplier = noise_multiplier_for(epsilon=budget[0], delta=budget[1])
+            self.deviation = multiplier * math.sqrt(figures)
+
+    def tell(
+        self, counted: Counted, *, epoch: float, epsilon: float | None, step: int, stream: str
+    ) -> Measured:
+        """The figures. (step, stream) names the measurement and may occur once."""
+        noise = self._noise.normals(3, step=step, stream=stream)
+        records = max(1, counted.records)
+
+        def share(value: float, normal: float) -> float:
+            noised = value + self.deviation * normal
+            # Whole records: the lowest bits of a float would tell of the sum behind the noise.
+            noised = round(noised) if self.deviation else noised
+            return min(max(noised / records, 0.0), 1.0)
+
+        return Measured(
+            epoch=epoch,
+            epsilon=epsilon,
+            top1=share(counted.first, noise[0]),
+            top5=share(counted.five, noise[1]) if self._five else None,
+            loss=LOSS_CAP * share(counted.loss / LOSS_CAP, noise[2]),
+        )
+
+    def blur(self, records: int) -> float:
+        """Standard deviation that the noise gives a share of so many records; 0 for exact ones."""
+        return self.deviation / max(1, records)

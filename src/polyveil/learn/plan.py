@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training plan: which data, which model, which promise, how. Public facts, checked when read.
+
+A plan is a small TOML file that a person writes by hand, so a key that nobody knows is refused by
+name with the nearest one that is known: a misspelt `epsilon` must never mean a default.
+
+    [data]
+    path = "xrays.parquet"
+
+    [privacy]
+    epsilon = 3.0
+
+Everything else has a default that asks nothing of the private data.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from polyveil.errors import UsageError
+
+CLIPPING = ("per-layer", "flat")
+FUSION = ("variance", "inverse error", "mean")
+MODES = ("sound", "paper")
+OPTIMIZERS = ("adam", "sgd")
+QUANTILE = "quantile"
+
+_Section = TypeVar("_Section")
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlan:
+    """Where the records are and which of their facts are used.
+
+    Attributes:
+      path: folder with metadata.jsonl, folder with one folder a class, Parquet file, or .npz with
+        `images` and `labels`. Secret: never written into a result.
+      label: column, or array of the .npz, that says the class.
+      validation: share in [0, 1) of the records that is held out, or the path of other records.
+      public_validation: the records at that path are nobody's secret: figures without noise.
+      size: pixels a side to which every picture is scaled; None: they all have one size already.
+      classes: names of the classes, in order; None: those that occur.
+    """
+
+    path: Path = field(repr=False)
+    label: str = "label"
+    validation: float | Path = field(default=0.1, repr=False)
+    public_validation: bool = False
+    size: int | None = None
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.validation, float) and not 0 <= self.validation < 1:
+            raise _off("data", "validation", self.validation, "a share in [0, 1), or a path")
+        if self.public_validation and not isinstance(self.validation, Path):
+            what = "false, since these records are held out of the private data"
+            raise _off("data", "public_validation", True, what)
+        if self.size is not None and not 4 <= self.size <= 1024:
+            raise _off("data", "size", self.size, "4 to 1024 pixels")
+        if self.classes is not None and len(set(self.classes)) < max(2, len(self.classes)):
+            raise _off("data", "classes", list(self.classes), "two or more different names")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """A network of the registry and its options, e.g. name = "cnn", width = 32."""
+
+    name: str = "cnn"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FusionPlan:
+    """How two models become one: each class probability weighted, or the plain mean."""
+
+    method: str = "variance"
+
+    def __post_init__(self) -> None:
+        _one_of("fusion", "method", self.method, FUSION)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyPlan:
+    """The promise.
+
+    Attributes:
+      epsilon: bound on the privacy loss of the whole run, both models of a fusion together; > 0.
+      delta: in (0, 1); None for 1/(10 n), rounded down to one digit, n records trained on.
+      clipping: "per-layer" or "flat".
+      thresholds: "quantile" for private ones that follow the gradients, or one fixed norm > 0.
+      quantile: share of the gradients that shall pass unclipped, in (0, 1).
+      mode: "sound"; or "paper": the noise as printed there, which promises nothing.
+    """
+
+    epsilon: float
+    delta: float | None = None
+    clipping: str = "per-layer"
+    thresholds: float | str = QUANTILE
+    quantile: float = 0.5
+    mode: str = "sound"
+
+    def __post_init__(self) -> None:
+        _positive("privacy", epsilon=self.epsilon)
+        if self.delta is not None and not 0 < self.delta < 1:
+            raise _off("privacy", "delta", self.delta, "a number between 0 and 1, far below 1/n")
+        _one_of("privacy", "clipping", self.clipping, CLIPPING)
+        _one_of("privacy", "mode", self.mode, MODES)
+        if isinstance(self.thresholds, str) and self.thresholds != QUANTILE:
+            raise _off("privacy", "thresholds", self.thresholds, '"quantile" or a number > 0')
+        if isinstance(self.thresholds, float):
+            _positive("privacy", thresholds=self.thresholds)
+        if not 0 < self.quantile < 1:
+            raise _off("privacy", "quantile", self.quantile, "a number between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How to train.
+
+    Attributes:
+      epochs: expected passes over the records, >= 1.
+      batch_size: expected records a step; None for a twentieth of them, 32 to 4096.
+      physical_batch: records in memory at once, >= 1; changes speed, not the result's promise.
+      learning_rate: None for the optimizer's own default here.
+      optimizer: "adam" or "sgd".
+      momentum: of "sgd", in [0, 1).
+      seed: of the first weights and the views; the noise has a secret of its own.
+      augment: randomly shifted views of a record, averaged before clipping; 1 for none.
+      flip: views may also be mirrored.
+      averaging: decay in [0, 1) of the running mean of weights that is released; 0 for the last.
+    """
+
+    epochs: int = 20
+    batch_size: int | None = None
+    physical_batch: int = 128
+    learning_rate: float | None = None
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    seed: int = 0
+    augment: int = 1
+    flip: bool = False
+    averaging: float = 0.95
+
+    def __post_init__(self) -> None:
+        _positive("training", epochs=self.epochs, physical_batch=self.physical_batch)
+        _positive("training", augment=self.augment)
+        if self.batch_size is not None:
+            _positive("training", batch_size=self.batch_size)
+        if self.learning_rate is not None:
+            _positive("training", learning_rate=self.learning_rate)
+        _one_of("training", "optimizer", self.optimizer, OPTIMIZERS)
+        for name in ("momentum", "averaging"):
+            if not 0 <= getattr(self, name) < 1:
+                raise _off("training", name, getattr(self, name), "a number in [0, 1)")
+        if not 0 <= self.seed < 2**63:
+            raise _off("training", "seed", self.seed, "a whole number >= 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All of it. Equal plans over equal records are the same job."""
+
+    data: DataPlan
+    privacy: PrivacyPlan
+    models: tuple[ModelPlan, ...] = (ModelPlan(),)
+    fusion: FusionPlan | None = None
+    training: TrainingPlan = field(default_factory=TrainingPlan)
+
+    def __post_init__(self) -> None:
+        if len(self.models) not in {1, 2}:
+            raise UsageError(f"[model]: {len(self.models)} models; expected one, or two to fuse.")
+        if self.fusion is not None and len(self.models) == 1:
+            raise UsageError("[fusion]: there is one model; expected two [[model]] tables.")
+        if self.fusion is None and len(self.models) == 2:
+            object.__setattr__(self, "fusion", FusionPlan())
+
+    @staticmethod
+    def read(path: Path) -> Plan:
+        """The plan in a TOML file; paths in it are relative to its folder.
+
+        Raises:
+          UsageError: not TOML, or a key or value that a plan does not know.
+        """
+        try:
+            table = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"plan: {type(error).__name__} while reading; expected a TOML file."
+            ) from None
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"plan: not TOML: {error}.") from None
+        return Plan.of(table, folder=path.parent)
+
+    @staticmethod
+    def of(table: Mapping[str, Any], *, folder: Path = Path()) -> Plan:
+        """The plan that a table says, as `read` from TOML."""
+        known = ("data", "model", "fusion", "privacy", "training")
+        for name in table:
+            _known("plan", name, known)
+        for name in ("data", "privacy"):
+            if name not in table:
+                raise UsageError(f"plan: no [{name}]; expected a table of that name.")
+        return Plan(
+            data=_data(_table("data", table["data"]), folder),
+            privacy=_read("privacy", PrivacyPlan, table["privacy"]),
+            models=_models(table.get("model", {})),
+            fusion=_read("fusion", FusionPlan, table["fusion"]) if "fusion" in table else None,
+            training=_read("training", TrainingPlan, table.get("training", {})),
+        )
+
+    def public(self) -> dict[str, Any]:
+        """Everything but the paths, as JSON."""
+        data = asdict(self.data)
+        del data["path"]
+        if isinstance(self.data.validation, Path):
+            data["validation"] = "other records"
+        return {
+            "data": data,
+            "model": [{"name": one.name, **one.options} for one in self.models],
+            "fusion": None if self.fusion is None else asdict(self.fusion),
+            "privacy": asdict(self.privacy),
+            "training": asdict(self.training),
+        }
+
+    def fingerprint(self, *parts: str) -> str:
+        """Hex that names the job: this plan without its paths, and `parts` (hashes, versions)."""
+        text = json.dumps([self.public(), *parts], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _data(table: Mapping[str, Any], folder: Path) -> DataPlan:
+    values = dict(table)
+    held_out = values.get("validation")
+    if isinstance(held_out, str):
+        values["validation"] = folder / held_out
+    if isinstance(values.get("path"), str):
+        values["path"] = folder / values["path"]
+    if isinstance(values.get("classes"), list):
+        values["classes"] = tuple(str(name) for name in values["classes"])
+    return _read("data", DataPlan, values)
+
+
+def _models(value: Any) -> tuple[ModelPlan, ...]:
+    tables = value if isinstance(value, list) else [value]
+    found = []
+    for table in tables:
+        options = dict(_table("model", table))
+        name = options.pop("name", ModelPlan().name)
+        if not isinstance(name, str):
+            raise _off("model", "name", name, "the name of a model")
+        found.append(ModelPlan(name, options))
+    return tuple(found)
+
+
+def _table(where: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"[{where}]: a {type(value).__name__}; expected a table.")
+    return value
+
+
+def _read(where: str, kind: type[_Section], value: Any) -> _Section:
+    """The section, its keys known and its values of the annotated types."""
+    table, expected = _table(where, value), {one.name: str(one.type) for one in fields(kind)}  # type: ignore[arg-type]
+    values = {}
+    for name, given in table.items():
+        _known(f"[{where}]", name, tuple(expected))
+        values[name] = _typed(where, name, given, expected[name])
+    for missing in [one for one in ("path", "epsilon") if one in expected and one not in values]:
+        example = '"records.parquet"' if missing == "path" else "3.0"
+        raise UsageError(f"[{where}] {missing}: missing; expected e.g. {missing} = {example}.")
+    return kind(**values)
+
+
+def _typed(where: str, name: str, value: Any, annotation: str) -> Any:
+    """The value, a whole number read as a float where one is expected."""
+    allowed = {part.strip() for part in annotation.split("|")}
+    found = type(value).__name__
+    if found == "int" and "float" in allowed and "int" not in allowed:
+        return float(value)
+    if isinstance(value, Path) and "Path" in allowed:
+        return value
+    if found in {part.partition("[")[0] for part in allowed}:
+        return value
+    words = {
+        "int": "a whole number",
+        "float": "a number",
+        "str": "a text",
+        "bool": "true or false",
+        "Path": "a path",
+    }
+    kinds = [words.get(kind, "") for kind in sorted(allowed - {"None"})]
+    raise _off(where, name, value, " or ".join(filter(None, kinds)) or "a list of texts")
+
+
+def _known(where: str, name: str, allowed: tuple[str, ...]) -> None:
+    if name in allowed:
+        return
+    near = difflib.get_close_matches(name, allowed, 1, 0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(f"{where}: unknown key {name}; {hint}Allowed: {', '.join(allowed)}.")
+
+
+def _one_of(where: str, name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        near = difflib.get_close_matches(value, allowed, 1, 0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise _off(where, name, value, " or ".join(f'"{one}"' for one in allowed) + hint)
+
+
+def _positive(where: str, **values: float) -> None:
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise _off(where, name, value, "a number > 0")
+
+
+def _off(where: str, name: str, value: Any, expected: str) -> UsageError:
+    return UsageError(f"[{where}] {name}: {value!r}; expected {expected.rstrip('.')}.")
