@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LayerNorm, GroupNorm and RMSNorm: normalisation within a record, with a trainable scale.
+
+The statistics that the forward pass computed are kept and used again; the input gradient comes
+from torch's own kernel. A record's gradient of the scale is the token sum of gradient times
+normalised input, that of the shift the token sum of the gradient: vectors, held one a record.
+
+Normalisation over the batch mixes records and has no rule here.
+
+Source: Ba et al. 2016, https://arxiv.org/abs/1607.06450; Wu & He 2018,
+https://arxiv.org/abs/1803.08494; Zhang & Sennrich 2019, https://arxiv.org/abs/1910.07467
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F  # noqa: N812
+
+from polyveil.errors import NotPrivate
+from polyveil.learn.contribution import PerRecord
+from polyveil.learn.use import Rule, Use
+
+Trainable: TypeAlias = tuple[nn.Parameter | None, nn.Parameter | None]
+
+
+class _LayerNorm(torch.autograd.Function):
+    """y = (x - mean) * rstd * weight + bias over the last dimensions."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        anchor: Tensor,
+        use: Use,
+        trainable: Trainable,
+        setting: tuple[Sequence[int], float],
+    ) -> Tensor:
+        shape, eps = setting
+        output, mean, rstd = torch.native_layer_norm(inputs, shape, weight, bias, eps)
+        ctx.use, ctx.trainable, ctx.shape = use, trainable, shape
+        ctx.save_for_backward(inputs, weight, bias, mean, rstd)
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, weight, bias, mean, rstd = ctx.saved_tensors
+        with torch.autocast(gradient.device.type, enabled=False):
+            back = None
+            if ctx.needs_input_grad[0]:
+                back = torch.ops.aten.native_layer_norm_backward(
+                    gradient, inputs, ctx.shape, mean, rstd, weight, bias, [True, False, False]
+                )[0]
+            size = math.prod(ctx.shape)
+            rows = (ctx.use.records, -1, size)
+            columns = (ctx.use.records, -1, 1)
+            normalised = inputs.reshape(rows).float() - mean.view(columns)
+            normalised.mul_(rstd.view(columns))
+            _hand_in(ctx.use, ctx.trainable, gradient.reshape(rows).float(), normalised, ctx.shape)
+        return back, None, None, None, None, None, None
+
+
+class _RMSNorm(torch.autograd.Function):
+    """y = x / sqrt(mean(x^2) + eps) * weight over the last dimensions, computed in float32."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        anchor: Tensor,
+        use: Use,
+        trainable: Trainable,
+        setting: tuple[Sequence[int], float],
+    ) -> Tensor:
+        shape, eps = setting
+        over = list(range(-len(shape), 0))
+        wide = inputs.float()
+        rrms = (wide.square().mean(over, keepdim=True) + eps).rsqrt_()
+        ctx.use, ctx.trainable, ctx.shape, ctx.over = use, trainable, shape, over
+        ctx.save_for_backward(inputs, weight, rrms)
+        return (wide * rrms * weight).to(inputs.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, weight, rrms = ctx.saved_tensors
+        with torch.autocast(gradient.device.type, enabled=False):
+            normalised, wide = inputs.float() * rrms, gradient.float()
+            back = None
+            if ctx.needs_input_grad[0]:
+                scaled = wide * weight
+                along = (scaled * normalised).mean(ctx.over, keepdim=True)
+                back = ((scaled - normalised * along) * rrms).to(inputs.dtype)
+            rows = (ctx.use.records, -1, math.prod(ctx.shape))
+            factor = normalised.reshape(rows)
+            _hand_in(ctx.use, ctx.trainable, wide.reshape(rows), factor, ctx.shape)
+        return back, None, None, None, None, None
+
+
+class _GroupNorm(torch.autograd.Function):
+    """Normalisation over groups of channels and all positions of x [N, C, ...]."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        anchor: Tensor,
+        use: Use,
+        trainable: Trainable,
+        setting: tuple[int, float],
+    ) -> Tensor:
+        groups, eps = setting
+        inputs = inputs.contiguous()
+        ctx.sizes = (*inputs.shape[:2], math.prod(inputs.shape[2:]), groups)
+        output, mean, rstd = torch.ops.aten.native_group_norm(inputs, weight, bias, *ctx.sizes, eps)
+        ctx.use, ctx.trainable = use, trainable
+        ctx.save_for_backward(inputs, weight, mean, rstd)
+        return cast(Tensor, output)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, weight, mean, rstd = ctx.saved_tensors
+        n, channels, positions, groups = ctx.sizes
+        gradient = gradient.contiguous()
+        with torch.autocast(gradient.device.type, enabled=False):
+            back = None
+            if ctx.needs_input_grad[0]:
+                back = torch.ops.aten.native_group_norm_backward(
+                    gradient, inputs, mean, rstd, weight, *ctx.sizes, [True, False, False]
+                )[0]
+            shape = (n, groups, channels // groups, positions)
+            wide, data = gradient.reshape(shape).float(), inputs.reshape(shape).float()
+            shift = wide.sum(3)
+            scale = (wide * data).sum(3) - shift * mean.float().view(n, groups, 1)
+            scale *= rstd.float().view(n, groups, 1)
+            parts = (ctx.use.records, -1, channels)
+            _add(ctx.use, ctx.trainable, scale.reshape(parts).sum(1), shift.reshape(parts).sum(1))
+        return back, None, None, None, None, None, None
+
+
+def layer_norm(
+    use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The rule for `torch.nn.functional.layer_norm` and `torch.layer_norm`."""
+    inputs, shape, weight, bias, eps = _bound_layer(*args, **kwargs)
+    _check("layer_norm", use, inputs, len(shape))
+    inputs = _widened(inputs)
+    trainable = (_trainable("layer_norm", weight), _trainable("layer_norm", bias))
+    return _LayerNorm.apply(  # type: ignore[no-untyped-call]
+        inputs, _value(weight), _value(bias), use.anchor, use, trainable, (shape, eps)
+    )
+
+
+def rms_norm(
+    use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The rule for `torch.nn.functional.rms_norm` and `torch.rms_norm`."""
+    inputs, shape, weight, eps = _bound_rms(*args, **kwargs)
+    _check("rms_norm", use, inputs, len(shape))
+    eps = torch.finfo(inputs.dtype).eps if eps is None else eps
+    trainable = (_trainable("rms_norm", weight), None)
+    return _RMSNorm.apply(inputs, _value(weight), use.anchor, use, trainable, (shape, eps))  # type: ignore[no-untyped-call]
+
+
+def group_norm(
+    use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The rule for `torch.nn.functional.group_norm` and `torch.group_norm`."""
+    inputs, groups, weight, bias, eps = _bound_group(*args, **kwargs)
+    _check("group_norm", use, inputs, 1)
+    inputs = _widened(inputs)
+    trainable = (_trainable("group_norm", weight), _trainable("group_norm", bias))
+    return _GroupNorm.apply(  # type: ignore[no-untyped-call]
+        inputs, _value(weight), _value(bias), use.anchor, use, trainable, (groups, eps)
+    )
+
+
+def _bound_layer(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> tuple[Tensor, Sequence[int], Tensor | None, Tensor | None, float]:
+    return input, tuple(normalized_shape), weight, bias, eps
+
+
+def _bound_rms(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> tuple[Tensor, Sequence[int], Tensor | None, float | None]:
+    return input, tuple(normalized_shape), weight, eps
+
+
+def _bound_group(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> tuple[Tensor, int, Tensor | None, Tensor | None, float]:
+    return input, num_groups, weight, bias, eps
+
+
+def _hand_in(
+    use: Use, trainable: Trainable, gradient: Tensor, normalised: Tensor, shape: Sequence[int]
+) -> None:
+    """Token sums of gradient times normalised input, both float32 [records, tokens, size]."""
+    weight, bias = trainable
+    shift = gradient.sum(1) if bias is not None else gradient
+    scale = normalised.mul_(gradient).sum(1) if weight is not None else normalised
+    own = (use.records, *shape)
+    _add(
+        use,
+        trainable,
+        scale.view(own) if weight is not None else scale,
+        shift.view(own) if bias is not None else shift,
+    )
+
+
+def _add(use: Use, trainable: Trainable, scale: Tensor, shift: Tensor) -> None:
+    pairs = zip(trainable, (scale, shift), strict=True)
+    known = [(parameter, value) for parameter, value in pairs if parameter is not None]
+    use.add(PerRecord(tuple(p for p, _ in known), tuple(value for _, value in known)))
+
+
+def _check(name: str, use: Use, inputs: Tensor, own_dimensions: int) -> None:
+    if inputs.dim() <= own_dimensions or inputs.shape[0] % use.records:
+        raise NotPrivate(
+            f"{name}: inputs {tuple(inputs.shape)} for {use.records} records, normalised over "
+            f"{own_dimensions} of them; expected dimension 0 to hold the records and not to be "
+            "normalised over. Keep records in dimension 0."
+        )
+    if isinstance(inputs, nn.Parameter) and inputs.requires_grad:
+        raise NotPrivate(
+            f"{name}: the inputs are a trainable parameter; expected data. Freeze the parameter."
+        )
+
+
+def _trainable(name: str, tensor: Tensor | None) -> nn.Parameter | None:
+    if tensor is None or not tensor.requires_grad:
+        return None
+    if not isinstance(tensor, nn.Parameter):
+        raise NotPrivate(
+            f"{name}: a scale or shift is computed from trainable parameters; expected a "
+            "parameter itself. Use it directly, or freeze it."
+        )
+    return tensor
+
+
+def _value(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.detach()
+
+
+def _widened(inputs: Tensor) -> Tensor:
+    """What autocast does for these operations: float32 on accelerators, as it is on the CPU."""
+    kind = inputs.device.type
+    return inputs.float() if kind != "cpu" and torch.is_autocast_enabled(kind) else inputs
+
+
+RULES: dict[Callable[..., Any], Rule] = {
+    F.layer_norm: layer_norm,
+    torch.layer_norm: layer_norm,
+    F.rms_norm: rms_norm,
+    torch.rms_norm: rms_norm,
+    F.group_norm: group_norm,
+    torch.group_norm: group_norm,
+}
