@@ -14,10 +14,12 @@ Source: Google's dp-accounting; Doroshenko et al., PoPETs 2022, https://arxiv.or
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from polyveil import _optional, _validate
 from polyveil.errors import NotPrivate
@@ -26,8 +28,9 @@ from polyveil.privacy import gaussian
 LEAST_NOISE, MOST_NOISE = 0.01, 1e6
 """Noise multipliers between which `noise_multiplier_for` looks."""
 _TOLERANCE = 1e-4
-_FINEST_SHARE, _COARSEST = 1 / 50, 1e-4
-_STEP_POINTS, _TOTAL_POINTS = 1e5, 1e6
+_FINEST_SHARE, _COARSEST, _COARSER = 1 / 10, 1e-4, 8.0
+_STEP_POINTS, _TOTAL_POINTS = 5e4, 1e6
+_RDP_ORDERS = (*range(2, 64), 80, 96, 128, 192, 256, 512, 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,25 +178,34 @@ def _merged(events: Iterable[SampledGaussian]) -> tuple[SampledGaussian, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _epsilon(events: tuple[SampledGaussian, ...], delta: float) -> float:
-    if not events:
-        return 0.0
-    if events[0].rate == 1:
-        return gaussian.epsilon_for(events[0].noise_multiplier, delta=delta)
+def _epsilon(events: tuple[SampledGaussian, ...], delta: float, coarser: float = 1.0) -> float:
+    ceiling = _without_sampling(events, delta)
+    if not events or events[0].rate == 1:
+        return ceiling
     # A convolution by FFT is off by about one rounding a step: that much of delta is given away.
     lost = 1e-14 + 2.3e-16 * sum(event.steps for event in events)
-    epsilon = _by_pld(events, delta - lost) if lost < delta / 100 else math.inf
-    return epsilon if math.isfinite(epsilon) else _by_rdp(events, delta)
+    epsilon = _by_pld(events, delta - lost, coarser) if lost < delta / 100 else math.inf
+    return min(epsilon if math.isfinite(epsilon) else _by_rdp(events, delta), ceiling)
 
 
-def _by_pld(events: tuple[SampledGaussian, ...], delta: float) -> float:
-    grid = _grid(events)
-    total = None
-    for event in events:
-        one = _one_step(event.rate, event.noise_multiplier, grid)
-        many = one if event.steps == 1 else one.self_compose(event.steps)
-        total = many if total is None else total.compose(many)
-    return float(total.get_epsilon_for_delta(delta))  # type: ignore[union-attr]
+def _without_sampling(events: tuple[SampledGaussian, ...], delta: float) -> float:
+    """ε if every record took part in every step: exact for rate 1, an upper bound below it."""
+    precision = sum(event.steps / event.noise_multiplier**2 for event in events)
+    return gaussian.epsilon_for(1 / math.sqrt(precision), delta=delta) if events else 0.0
+
+
+def _by_pld(events: tuple[SampledGaussian, ...], delta: float, coarser: float) -> float:
+    grid = coarser * _grid(events)
+    total: Any = None
+    # Should a power in the FFT overflow, the check at the end fails, and RDP serves instead.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for event in events:
+            one = _one_step(event.rate, event.noise_multiplier, grid)
+            many = one if event.steps == 1 else one.self_compose(event.steps)
+            total = many if total is None else total.compose(many)
+        epsilon = float(total.get_epsilon_for_delta(delta))
+        holds = math.isfinite(epsilon) and total.get_delta_for_epsilon(epsilon) <= 1.0001 * delta
+    return epsilon if holds else math.inf
 
 
 @lru_cache(maxsize=32)
@@ -213,13 +225,20 @@ def _one_step(rate: float, noise_multiplier: float, grid: float) -> Any:
 def _grid(events: tuple[SampledGaussian, ...]) -> float:
     """Width of the PLD's grid, in nats; a power of two times 1e-4, so that caches are met again.
 
-    A wider grid is as safe but looser. It is fine against one step's loss, within what memory and
-    a second of time allow.
+    A wider grid is as safe but looser. It is fine against one step's loss, within what a second of
+    time allows, and within what doubles do: on too fine a grid negative masses, of about rounding
+    size over width squared, are set to 0, which adds mass and so only ever loosens the bound.
     """
     finest = min(_FINEST_SHARE * _deviation(event) for event in events)
     reach = max(_reach(event) for event in events)
+    steps = sum(event.steps for event in events)
     spread = 16 * math.sqrt(sum(event.steps * _deviation(event) ** 2 for event in events))
-    wanted = max(min(finest, _COARSEST), reach / _STEP_POINTS, (spread + reach) / _TOTAL_POINTS)
+    allowed = (
+        reach / _STEP_POINTS,
+        (spread + reach) / _TOTAL_POINTS,
+        1e-8 * (reach * steps) ** 0.5,
+    )
+    wanted = max(min(finest, _COARSEST), *allowed)
     return _COARSEST * 2.0 ** math.ceil(math.log2(wanted / _COARSEST))
 
 
@@ -239,35 +258,61 @@ def _reach(event: SampledGaussian) -> float:
 def _by_rdp(events: tuple[SampledGaussian, ...], delta: float) -> float:
     accounting = _optional.require("dp_accounting", extra="train", purpose="Privacy accounting")
     rdp = _optional.require("dp_accounting.rdp", extra="train", purpose="Privacy accounting")
-    accountant = rdp.RdpAccountant()
+    accountant = rdp.RdpAccountant(_RDP_ORDERS)
     for event in events:
         noise = accounting.GaussianDpEvent(event.noise_multiplier)
         accountant.compose(accounting.PoissonSampledDpEvent(event.rate, noise), event.steps)
+    # A step's divergence is known up to rounding only: a faint extra Gaussian pays for that.
+    rounding = 2e-14 * sum(event.steps for event in events)
+    accountant.compose(accounting.GaussianDpEvent(1 / math.sqrt(rounding)))
     return float(accountant.get_epsilon(delta))
 
 
 def _smallest_noise(event: SampledGaussian, epsilon: float, delta: float) -> float:
-    """Bisection in ln z between a multiplier that is enough and one that is not."""
+    """First on a coarse grid, where a look is nearly free, then on the true one close by."""
 
-    def enough(noise_multiplier: float) -> bool:
-        tried = replace(event, noise_multiplier=noise_multiplier)
-        return epsilon_spent([tried], delta=delta) <= epsilon
+    def excess(log_noise: float, coarser: float = 1.0) -> float:
+        tried = replace(event, noise_multiplier=math.exp(log_noise))
+        spent = _epsilon(_merged([tried]), delta, coarser)
+        return math.log(max(spent, 1e-300) / epsilon) if math.isfinite(spent) else 700.0
 
-    # Without sampling this much is enough by theorem; the grid may ask for a hair more.
-    high = gaussian.noise_multiplier_for(epsilon=epsilon, delta=delta) * math.sqrt(event.steps)
-    high = min(max(high * (1 + _TOLERANCE), LEAST_NOISE), MOST_NOISE)
-    while not enough(high):
-        if high >= MOST_NOISE:
+    least, most = math.log(LEAST_NOISE), math.log(MOST_NOISE)
+    # Without sampling this much is enough by theorem.
+    whole = gaussian.noise_multiplier_for(epsilon=epsilon, delta=delta) * math.sqrt(event.steps)
+    high = min(max(math.log(whole), least), most)
+    high = _bracketed(lambda x: excess(x, _COARSER), least, high, 1e-3, first=math.log(2))
+    step = 1e-3
+    while excess(high) > 0:
+        if high >= most:
             raise _unreachable(event, epsilon, delta)
-        high = min(2 * high, MOST_NOISE)
-    low = high
-    while low > LEAST_NOISE and enough(low):
-        high, low = low, max(low / 2, LEAST_NOISE)
-    if enough(low):
-        return low
-    while high > low * (1 + _TOLERANCE):
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        high, step = min(high + step, most), 2 * step
+    return math.exp(_bracketed(excess, least, high, _TOLERANCE, first=2e-3))
+
+
+def _bracketed(
+    excess: Callable[[float], float], least: float, high: float, tolerance: float, *, first: float
+) -> float:
+    """The x in [least, high], within tolerance and from above, where a falling excess reaches 0."""
+    above, step = excess(high), first
+    low, below = high, above
+    while below <= 0:
+        if low <= least:
+            return least
+        high, above = low, below
+        low, step = max(low - step, least), min(2 * step, math.log(2))
+        below = excess(low)
+    looks = 0
+    while high - low > tolerance:
+        # Secant, kept off both ends by half a tolerance: then the second look from a near root
+        # already closes the bracket. Every third look halves, wherever the curve is far from one.
+        guess = low + (high - low) * below / (below - above)
+        guess = min(max(guess, low + 0.5 * tolerance), high - 0.5 * tolerance)
+        guess, looks = (0.5 * (low + high) if looks % 3 == 2 else guess), looks + 1
+        found = excess(guess)
+        if found > 0:
+            low, below = guess, found
+        else:
+            high, above = guess, found
     return high
 
 
