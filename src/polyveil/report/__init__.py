@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One result value, many renderings."""
 
+from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.facts import (
     Count,
     Counts,
-    Guarantee,
     Job,
     Measure,
     Pair,

@@ -55,15 +55,6 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Guarantee:
-    """A proven differential-privacy promise, for neighbours that differ by one unit."""
-
-    epsilon: float
-    delta: float
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
 class Count:
     """How often a thing was found in all records read, and replaced in the records released."""
 

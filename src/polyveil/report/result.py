@@ -16,9 +16,9 @@ from polyveil.errors import (
     EXIT_RISK_FOUND,
     UsageError,
 )
+from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.codec import decode, encode
 from polyveil.report.facts import (
-    Guarantee,
     Job,
     Measure,
     Pair,

@@ -157,6 +157,8 @@ def desensitize_summary(report: DesensitizeReport) -> str:
     ambiguous = sum(counts.ambiguous.values())
     if ambiguous:
         lines.append(f"{plural(ambiguous, 'link')} undecided and kept apart.")
+    if report.guarantee:
+        lines.append(f"Proven: {report.guarantee.sentence}")
     for measure in report.measures:
         by = f" by {measure.attacker}" if measure.attacker else ""
         figure = number(measure.estimate, measure.unit)
