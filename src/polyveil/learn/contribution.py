@@ -22,7 +22,8 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
-# Squared norms, float32 [records] -> weight of each record's gradient, float32 [records].
+# Squared norms, float32 [n] -> weight of each record's gradient, float32 [n]; pure, so that it may
+# be asked for a few records at a time, and again.
 ClipRule: TypeAlias = Callable[[Tensor], Tensor]
 
 
@@ -49,7 +50,7 @@ class Contribution(Protocol):
         ...
 
     def weighted_sum(self, weights: Tensor) -> tuple[Tensor, ...]:
-        """sum_i weights[i] * gradient_i, one float32 tensor a parameter, in its shape."""
+        """sum_i weights[i] * gradient_i, a new float32 tensor a parameter, in its shape."""
         ...
 
     def clipped(self, rule: ClipRule) -> tuple[Tensor, tuple[Tensor, ...]]:
