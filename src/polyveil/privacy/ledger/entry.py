@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import astuple, dataclass, fields, replace
+from typing import Any, Literal
 
 from polyveil.privacy.key import ProjectKey, encode
 from polyveil.privacy.ledger.amount import Amount, Loss, plain
 
 FORMAT = "polyveil ledger 1"
 Kind = Literal["grant", "reserve", "commit", "release"]
-KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,6 @@ class Entry:
     """One line of the ledger.
 
     Attributes:
-      sequence: 1, 2, 3 ... without gaps.
-      time: UTC, ISO 8601, by the clock of the machine that wrote it.
       kind: grant, reserve, commit or release.
       data_set: content hash, 64 hex digits.
       run: id of the run; empty for a grant.
@@ -68,12 +65,12 @@ class Entry:
       unit: what one neighbour differs by, as the run stated it ("record", "person").
       by: who, a name that was given or a pseudonym of the account.
       note: purpose of a run, reason of a release, note of a grant.
+      sequence: 1, 2, 3 ... without gaps; 0 before it has its place.
+      time: UTC, ISO 8601, by the clock of the machine that wrote it.
       previous: hash of the entry before, or of the header.
       hash, mac: of this entry.
     """
 
-    sequence: int
-    time: str
     kind: str
     data_set: str
     run: str
@@ -82,7 +79,9 @@ class Entry:
     unit: str
     by: str
     note: str
-    previous: str
+    sequence: int = 0
+    time: str = ""
+    previous: str = ""
     hash: str = ""
     mac: str = ""
 
@@ -98,21 +97,8 @@ class Entry:
 
     def digest(self) -> str:
         """SHA-256 of everything but hash and mac, 64 hex digits."""
-        parts = (
-            FORMAT,
-            str(self.sequence),
-            self.time,
-            self.kind,
-            self.data_set,
-            self.run,
-            str(self.epsilon),
-            str(self.delta),
-            self.unit,
-            self.by,
-            self.note,
-            self.previous,
-        )
-        return hashlib.sha256(encode(*parts)).hexdigest()
+        parts = [str(value) for value in astuple(self)[:_SEALED]]
+        return hashlib.sha256(encode(FORMAT, *parts)).hexdigest()
 
     def sealed(self, key: ProjectKey) -> Entry:
         """This entry with its hash and signature."""
@@ -138,6 +124,9 @@ class Entry:
             "note": self.note,
             "hash": self.hash,
         }
+
+
+_SEALED = len(fields(Entry)) - 2  # everything but hash and mac
 
 
 def _mac(key: ProjectKey, digest: str) -> str:

@@ -59,12 +59,12 @@ class Marks:
 
     def ledger_at(self, place: str) -> str | None:
         """Id of the ledger that was last found at a path or URL."""
-        found = self._read(self._place(place), 1)
+        found = self._read(self.file_of_place(place), 1)
         return None if found is None else found[0]
 
     def bind(self, place: str, ledger: str) -> None:
         """Remembers which ledger is at a path or URL."""
-        self._write(self._place(place), ledger)
+        self._write(self.file_of_place(place), ledger)
 
     def furthest(self, ledger: str) -> Mark | None:
         """The furthest state seen of a ledger.
@@ -84,7 +84,8 @@ class Marks:
         """Moves the mark forward; the caller holds the lock and has checked that it is forward."""
         self._write(self._file(ledger), ledger, str(mark.sequence), mark.hash)
 
-    def _place(self, place: str) -> Path:
+    def file_of_place(self, place: str) -> Path:
+        """Where the memory of a path or URL is kept."""
         return self._folder / f"at-{_short(place)}.mark"
 
     def _file(self, ledger: str) -> Path:
