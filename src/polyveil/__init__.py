@@ -16,22 +16,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyveil.privacy.ledger import Ledger, content_hash
     from polyveil.tasks.demo import demo
     from polyveil.tasks.desensitize import desensitize
+    from polyveil.tasks.ledger import ledger_grant, ledger_show, ledger_verify
     from polyveil.tasks.models import models
     from polyveil.tasks.restore import restore
     from polyveil.tasks.scan import scan
     from polyveil.tasks.settings import Settings
     from polyveil.verify.objective import Weights
 
-__all__ = ["Settings", "Weights", "demo", "desensitize", "models", "restore", "scan"]
+__all__ = [
+    "Ledger",
+    "Settings",
+    "Weights",
+    "content_hash",
+    "demo",
+    "desensitize",
+    "ledger_grant",
+    "ledger_show",
+    "ledger_verify",
+    "models",
+    "restore",
+    "scan",
+]
 
 _HOME = {
     "demo": "polyveil.tasks.demo",
     "desensitize": "polyveil.tasks.desensitize",
+    "ledger_grant": "polyveil.tasks.ledger",
+    "ledger_show": "polyveil.tasks.ledger",
+    "ledger_verify": "polyveil.tasks.ledger",
     "models": "polyveil.tasks.models",
     "restore": "polyveil.tasks.restore",
     "scan": "polyveil.tasks.scan",
+    "Ledger": "polyveil.privacy.ledger",
+    "content_hash": "polyveil.privacy.ledger",
     "Settings": "polyveil.tasks.settings",
     "Weights": "polyveil.verify.objective",
 }

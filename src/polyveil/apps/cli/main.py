@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from polyveil.apps.cli import demo, desensitize, models, restore, scan
+from polyveil.apps.cli import demo, desensitize, ledger, models, restore, scan
 from polyveil.errors import EXIT_USAGE, PolyveilError
 
 EPILOG = (
@@ -29,6 +29,7 @@ app.command()(scan.scan)
 app.command()(desensitize.desensitize)
 app.command()(restore.restore)
 app.command()(models.models)
+app.add_typer(ledger.ledger)
 
 
 @app.callback(invoke_without_command=True)
