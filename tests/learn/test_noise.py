@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Noise from a cryptographic stream: standard normal, independent, the same when repeated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from polyveil.learn.noise import SecretNoise
+
+SECRET = bytes(range(32))
+
+
+def drawn(count: int, step: int = 0, stream: str = "a", secret: bytes = SECRET) -> np.ndarray:
+    return SecretNoise(secret).add(torch.zeros(count), 1.0, step=step, stream=stream).numpy()
+
+
+def test_is_standard_normal() -> None:
+    sample = drawn(600_000)
+    assert stats.kstest(sample, "norm").pvalue > 1e-3
+    assert abs(sample.std() - 1) < 0.005
+    assert 4.2 < np.abs(sample).max() < 7
+
+
+def test_a_ks_test_would_notice_too_little_noise() -> None:
+    """The alarm works: 0.95 of the noise is rejected."""
+    assert stats.kstest(0.95 * drawn(200_000), "norm").pvalue < 1e-6
+
+
+def test_the_two_numbers_of_a_pair_are_independent() -> None:
+    sample = drawn(200_000)
+    cosine, sine = sample[:100_000], sample[100_000:]
+    assert abs(np.corrcoef(cosine, sine)[0, 1]) < 0.015
+    assert abs(np.corrcoef(cosine**2, sine**2)[0, 1]) < 0.015
+
+
+def test_a_repeated_step_gets_the_same_noise_and_another_step_does_not() -> None:
+    assert np.array_equal(drawn(1000, step=3), drawn(1000, step=3))
+    for other in (drawn(1000, step=4), drawn(1000, 3, "b"), drawn(1000, 3, secret=bytes(32))):
+        assert abs(np.corrcoef(drawn(1000, step=3), other)[0, 1]) < 0.2
+
+
+def test_pieces_of_a_long_tensor_do_not_repeat() -> None:
+    sample = drawn(600_001)
+    assert len(np.unique(sample)) > 590_000
+
+
+def test_without_a_secret_no_two_are_alike() -> None:
+    assert SecretNoise().secret != SecretNoise().secret
+
+
+def test_zero_deviation_adds_nothing() -> None:
+    values = torch.ones(3)
+    assert torch.equal(SecretNoise().add(values, 0.0, step=0, stream="a"), torch.ones(3))
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        SecretNoise(b"short")
