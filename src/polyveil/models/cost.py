@@ -78,7 +78,7 @@ def cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
     device = next((one.device for one in model.parameters()), torch.device("cpu"))
     image = torch.zeros(1, *input_shape, device=device)
     training = model.training
-    counter = FlopCounterMode(display=False, custom_mapping=_FOURIER)
+    counter = FlopCounterMode(display=False, custom_mapping=_MISSING)
     model.eval()
     try:
         with torch.no_grad(), counter:
@@ -114,7 +114,14 @@ def _fourier(shape: Any, dim: Any, *_: Any, out_shape: Any = None, **__: Any) ->
     return int(math.prod(shape) * 5 * math.log2(max(points, 1)))
 
 
-_FOURIER: dict[Any, Callable[..., int]] = {
+def _attention(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
+    """Q K' and the map times V for [records, heads, T, d]; torch counts this only on a GPU."""
+    records, heads, rows, width = query
+    return 2 * int(records * heads * rows * key[2] * (width + value[3]))
+
+
+_MISSING: dict[Any, Callable[..., int]] = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     torch.ops.aten._fft_c2c: _fourier,
     torch.ops.aten._fft_r2c: _fourier,
     torch.ops.aten._fft_c2r: _fourier,

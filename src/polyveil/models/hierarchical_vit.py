@@ -28,13 +28,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from polyveil.errors import UsageError
 from polyveil.models import checks
 from polyveil.models.attention import GatedAttention, GlobalAttention
-from polyveil.models.block import Block
+from polyveil.models.block import Block, positions
 from polyveil.models.pooling import ORDERS, Grid, pool_tokens
 from polyveil.models.regulariser import REMARK, Normalisation
 
@@ -174,8 +173,7 @@ class Stage(nn.Module):
 
     def __init__(self, config: HierarchicalViTConfig, depth: int, grid: Grid) -> None:
         super().__init__()
-        self.position = nn.Parameter(torch.empty(len(grid), config.width))
-        nn.init.trunc_normal_(self.position, std=0.02)
+        self.position = positions(len(grid), config.width)
         self.blocks = nn.ModuleList(make_block(config, place, grid) for place in range(depth))
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from polyveil.errors import UsageError
 from polyveil.models import checks
 from polyveil.models.attention import GlobalAttention
-from polyveil.models.block import Block
+from polyveil.models.block import Block, positions
 from polyveil.models.regulariser import Normalisation
 
 
@@ -65,8 +64,7 @@ class ViT(nn.Module):
         super().__init__()
         self.config = config
         self.patches = nn.Conv2d(config.image[0], config.width, config.patch, stride=config.patch)
-        self.position = nn.Parameter(torch.empty(config.tokens, config.width))
-        nn.init.trunc_normal_(self.position, std=0.02)
+        self.position = positions(config.tokens, config.width)
         self.blocks = nn.ModuleList(
             Block(GlobalAttention(config.width, config.heads), config.width, config.mlp_ratio)
             for _ in range(config.depth)
