@@ -150,7 +150,7 @@ class PrivateTraining:
         left = self.schedule.steps - self.steps_done
         for _ in range(left if steps is None else min(steps, left)):
             first, stride = distributed.stripe()
-            sample = self._sampler().at(self.steps_done)[first::stride]
+            sample = self._sampler().batch(self.steps_done)[first::stride]
             self._mechanism.clear()
             for piece in pieces(sample, self._physical):
                 self._piece, self._pass = piece, None
