@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from polyveil.tasks.restore import restore
     from polyveil.tasks.scan import scan
     from polyveil.tasks.settings import Settings
+    from polyveil.tasks.train import train
     from polyveil.verify.objective import Weights
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "models",
     "restore",
     "scan",
+    "train",
 ]
 
 _HOME = {
@@ -50,6 +52,7 @@ _HOME = {
     "models": "polyveil.tasks.models",
     "restore": "polyveil.tasks.restore",
     "scan": "polyveil.tasks.scan",
+    "train": "polyveil.tasks.train",
     "Ledger": "polyveil.privacy.ledger",
     "content_hash": "polyveil.privacy.ledger",
     "Settings": "polyveil.tasks.settings",

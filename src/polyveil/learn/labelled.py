@@ -21,7 +21,7 @@ import hmac
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
@@ -88,14 +88,18 @@ def _number(key: bytes, content: bytes, label: int) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def read_labelled(plan: DataPlan, *, path: Path | None = None) -> Labelled:
-    """Every usable record of the plan's data, or of `path` with the plan's label and classes.
+def read_labelled(
+    plan: DataPlan, *, path: Path | None = None, like: Labelled | None = None
+) -> Labelled:
+    """Every usable record of the plan's data; or of `path`, in the shape and classes of others.
 
     Raises:
       UsageError: nothing usable is there, pictures of several sizes, or a single class.
     """
     refused: list[Refused] = []
     examples: list[_Example] = []
+    if like is not None:
+        plan = replace(plan, classes=like.classes)
     for item in _records(plan.path if path is None else path, plan):
         if isinstance(item, Refused):
             refused.append(item)
@@ -109,7 +113,13 @@ def read_labelled(plan: DataPlan, *, path: Path | None = None) -> Labelled:
         raise UsageError("[data] label: a single class; expected two or more to tell apart.")
     number = {name: at for at, name in enumerate(classes)}
     labels = np.array([number[label] for _, label in examples], np.int64)
-    return Labelled(_stacked([pixels for pixels, _ in examples]), labels, classes, tuple(refused))
+    images = _stacked([pixels for pixels, _ in examples])
+    if like is not None and images.shape[1:] != like.images.shape[1:]:
+        raise UsageError(
+            f"[data] validation: pictures {images.shape[1:]}; expected {like.images.shape[1:]} "
+            "(channels, height, width), as those that are trained on. Set size."
+        )
+    return Labelled(images, labels, classes, tuple(refused))
 
 
 def _records(path: Path, plan: DataPlan) -> Iterator[_Example | Refused]:

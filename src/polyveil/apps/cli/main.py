@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from polyveil.apps.cli import demo, desensitize, ledger, models, restore, scan
+from polyveil.apps.cli import demo, desensitize, ledger, models, restore, scan, train
 from polyveil.errors import EXIT_USAGE, PolyveilError
 
 EPILOG = (
@@ -28,6 +28,7 @@ app.command()(demo.demo)
 app.command()(scan.scan)
 app.command()(desensitize.desensitize)
 app.command()(restore.restore)
+app.command(epilog=train.EPILOG)(train.train)
 app.command()(models.models)
 app.add_typer(ledger.ledger)
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""polyveil train"""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyveil.apps.cli import options
+from polyveil.apps.cli.output import emit
+
+if TYPE_CHECKING:
+    from polyveil.learn.progress import Listener, Progress
+
+EPILOG = """A plan is a small TOML file. The shortest one:
+
+\b
+  [data]
+  path = "pictures"        # metadata.jsonl, one folder a class, Parquet or .npz
+  [privacy]
+  epsilon = 3.0
+
+\b
+[data]      label, validation (share or path), public_validation, size, classes
+[model]     name (cnn, hierarchical-vit, ...) and its options; two [[model]] are fused
+[fusion]    method: variance, inverse error, mean
+[privacy]   epsilon, delta, clipping, thresholds, quantile, mode
+[training]  epochs, batch_size, physical_batch, learning_rate, optimizer, momentum,
+            seed, augment, flip, averaging"""
+
+
+def train(
+    plan: Annotated[Path, typer.Argument(help="The plan, a TOML file.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="Folder for weights, model card, curves and result.")
+    ] = Path("run"),
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Read, check and say the cost; train and charge nothing."),
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Train a classifier within a privacy budget and charge the ledger.
+
+    Reads labelled pictures, refuses bad records one by one, sets the budget aside, trains, and
+    writes weights with a model card that states the guarantee. A killed run goes on with the same
+    command for the same charge; a finished one is a no-op. With --json, progress is one JSON
+    object a line on stderr.
+    """
+    import polyveil
+
+    with _progress(as_json=json) as listen:
+        report = polyveil.train(plan, out, dry_run=dry_run, on_progress=listen)
+    emit(report, as_json=json)
+    if not (json or report.dry_run):
+        typer.echo(f"\nOpen {out / 'model_card.md'}; the curves are in {out / 'curves.png'}.")
+    raise typer.Exit(report.exit_code)
+
+
+@contextmanager
+def _progress(*, as_json: bool) -> Iterator[Listener | None]:
+    """A listener that draws a bar with ETA and what was spent, or writes JSON lines."""
+    if as_json:
+        yield _as_line
+    elif sys.stderr.isatty():
+        with _bar() as listen:
+            yield listen
+    else:
+        yield None
+
+
+def _as_line(event: Progress) -> None:
+    from dataclasses import asdict
+
+    line: dict[str, Any] = {"event": type(event).__name__.lower(), **asdict(event)}
+    typer.echo(jsons.dumps(line, ensure_ascii=False), err=True)
+
+
+@contextmanager
+def _bar() -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from polyveil.learn.progress import Said, Stepped, Told
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[figures]}", style="green"),
+        TimeElapsedColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def listen(event: object) -> None:
+            if isinstance(event, Said):
+                bars.console.print(event.text, highlight=False)
+            elif isinstance(event, Stepped):
+                if event.model not in tasks:
+                    tasks[event.model] = bars.add_task(event.model, total=event.steps, figures="")
+                bars.update(tasks[event.model], completed=event.step)
+            elif isinstance(event, Told) and event.model in tasks:
+                bars.update(tasks[event.model], figures=figures(event))
+
+        yield listen
+
+
+def figures(told: Any) -> str:
+    """What a measurement says, in a few characters."""
+    measured = told.measured
+    spent = "" if measured.epsilon is None else f"ε {measured.epsilon:.2f}"
+    right = "" if measured.top1 is None else f"{measured.top1:.1%} right"
+    return "  ".join(filter(None, (spent, right)))

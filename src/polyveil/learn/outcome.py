@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a private training: one value, shown in few lines or as JSON.
+
+It travels with the weights, so it names data by content hash and never by path, and no record by
+its file. A guarantee is there or it is None with the reason; nothing in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from polyveil.errors import EXIT_CLEAN, EXIT_RECORDS_REFUSED
+from polyveil.learn.history import Measured
+from polyveil.privacy.guarantee import Guarantee
+
+SCHEMA = "polyveil.train/1"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """The records, as far as they may be told.
+
+    Attributes:
+      hash: of the data set's content, hex; what the ledger charges.
+      records, held_out: how many were trained on, and how many measured on. Taken to be public.
+      shape: (channels, height, width) of every picture.
+      classes: names, in the order of the model's outputs.
+      measured: how the held-out figures came about, one sentence.
+      blur: standard deviation that the noise gives each share of them; 0 for exact figures.
+    """
+
+    hash: str
+    records: int
+    held_out: int
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    measured: str
+    blur: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """One trained network.
+
+    Attributes:
+      name, options: as the registry builds it.
+      parameters, flops: trainable numbers; operations of one picture's forward pass.
+      file: of its weights in the result folder.
+      noise_multiplier, rate, steps: of its noised steps.
+      history: what was measured on the way, in order.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    parameters: int
+    flops: int
+    file: str
+    noise_multiplier: float
+    rate: float
+    steps: int
+    history: tuple[Measured, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """A finished or planned private training.
+
+    Attributes:
+      run: id of the run, as the ledger knows it.
+      data, models: facts.
+      guarantee: of everything that it covers; None with `reason`.
+      reason: why there is no guarantee; "" with one.
+      charged: what the ledger charges this run with, (epsilon, delta); None for nothing.
+      fused: measurement of the two models together; None with one.
+      refused: reason -> records that were refused for it.
+      settings: the plan, completed, without paths.
+      seconds: of training, all models.
+      started, command, versions: as every report of polyveil says them.
+      dry_run: nothing was trained, charged or written.
+    """
+
+    run: str
+    data: DataFacts
+    models: tuple[ModelFacts, ...]
+    guarantee: Guarantee | None
+    reason: str
+    charged: tuple[float, float] | None
+    fused: Measured | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    started: str = ""
+    command: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    dry_run: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """3 when records were refused."""
+        return EXIT_RECORDS_REFUSED if self.refused else EXIT_CLEAN
+
+    @property
+    def best(self) -> Measured | None:
+        """The figures of what is released as a whole: fused, or the one model's last."""
+        if self.fused is not None or len(self.models) != 1 or not self.models[0].history:
+            return self.fused
+        return self.models[0].history[-1]
+
+    @property
+    def promise(self) -> str:
+        """The guarantee, or why there is none, as sentences."""
+        if self.guarantee is not None:
+            return self.guarantee.sentence
+        return f"No guarantee. {self.reason}"
+
+    def summary(self) -> str:
+        """A few lines for a person."""
+        names = " and ".join(one.name for one in self.models)
+        data = f"{self.data.records:,} records, {len(self.data.classes)} classes"
+        if self.dry_run:
+            model = self.models[0]
+            lines = [
+                f"Would train {names} on {data}: {model.steps:,} noised steps, each record in one "
+                f"of them with chance {model.rate:.3g}. Nothing was trained, charged or written."
+            ]
+        else:
+            lines = [f"Trained {names} on {data}, in {duration(self.seconds)}."]
+            lines += self._figures()
+        lines.append(self.promise)
+        lines.append(self._budget())
+        lines += [f"Refused: {count} × {reason}" for reason, count in self.refused.items()]
+        return "\n".join(lines)
+
+    def _figures(self) -> list[str]:
+        best = self.best
+        if best is None or best.top1 is None:
+            return []
+        five = "" if best.top5 is None else f", within five {best.top5:.1%}"
+        return [
+            f"Right at the first guess {best.top1:.1%}{five} of {self.data.held_out:,} held-out "
+            f"records{plus_minus(self.data.blur)}."
+        ]
+
+    def _budget(self) -> str:
+        if self.charged is None:
+            return "The ledger charges nothing."
+        epsilon, delta = self.charged
+        verb = "would charge" if self.dry_run else "charges"
+        return (
+            f"The ledger {verb} data set {self.data.hash[:12]} with ε = {epsilon:g}, δ = {delta:g}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Versioned JSON; `from_json` gives an equal report."""
+        values = asdict(self)
+        values["guarantee"] = None if self.guarantee is None else self.guarantee.to_json()
+        return {"schema": SCHEMA, **values}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> TrainReport:
+        """The report that `to_json` wrote; raises KeyError or TypeError for anything else."""
+        rest = {name: value for name, value in values.items() if name != "schema"}
+        data, charged, fused = rest["data"], rest["charged"], rest["fused"]
+        for name in ("shape", "classes"):
+            data = {**data, name: tuple(data[name])}
+        rest["data"] = DataFacts(**data)
+        rest["models"] = tuple(_model(one) for one in rest["models"])
+        rest["guarantee"] = rest["guarantee"] and Guarantee.from_json(rest["guarantee"])
+        rest["charged"] = None if charged is None else (charged[0], charged[1])
+        rest["fused"] = None if fused is None else Measured(**fused)
+        return TrainReport(**rest)
+
+
+def _model(values: Mapping[str, Any]) -> ModelFacts:
+    history = tuple(Measured(**one) for one in values["history"])
+    return ModelFacts(**{**values, "history": history})
+
+
+def plus_minus(blur: float) -> str:
+    """How far noise moves a figure, 95 of 100 times; "" for exact ones."""
+    return f" (± {1.96 * blur:.1%} by the noise)" if blur else ""
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def counted(reasons: list[str]) -> dict[str, int]:
+    """Reason -> how often, the most frequent first."""
+    return dict(Counter(reasons).most_common())

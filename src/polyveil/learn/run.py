@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One network trained privately from first weights to last, through kills.
+
+Everything random follows from something that is kept: first weights and views from the plan's seed
+and the step, batches and noise from the run's secret and the step. A step that is done again after
+a kill is the same step, bit for bit: same records, same noise, same sum. So a resumed run releases
+what an uninterrupted one would have released, and is charged once.
+
+What could differ is rounding. Hence the number of threads is kept with the run, and ways of
+computing that are usually chosen by timing are fixed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from polyveil.learn import choice
+from polyveil.learn.averaging import WeightAverage
+from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
+from polyveil.learn.history import LOSS_CAP, Counted, Measured, Meter
+from polyveil.learn.labelled import Labelled
+from polyveil.learn.plan import ModelPlan, Plan, PrivacyPlan, TrainingPlan
+from polyveil.learn.private import PrivateTraining
+from polyveil.learn.progress import Listener, Stepped, Told
+from polyveil.learn.schedule import Schedule
+from polyveil.learn.threshold import PrivateQuantile
+from polyveil.learn.views import scaled, views
+from polyveil.models.accuracy import accuracy
+from polyveil.models.registry import build
+
+MEASUREMENTS = 20
+"""At most so many times are held-out records looked at: all figures share one budget."""
+
+LEARNING_RATE = {"adam": 2e-3, "sgd": 0.5}
+_KEEP_EVERY = 20.0
+"""Seconds of work that a kill may cost."""
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One network and everything that its training follows from.
+
+    Attributes:
+      number: 1 or 2, of the network in its run.
+      plan, model, schedule: public facts.
+      train, held_out: records; held_out None where nothing is measured.
+      meter: tells held-out figures.
+      secret: of the run; this network's own is derived from it.
+      checkpoint: where its state is kept.
+    """
+
+    number: int
+    plan: Plan
+    model: ModelPlan
+    schedule: Schedule
+    train: Labelled
+    held_out: Labelled | None
+    meter: Meter
+    secret: bytes
+    checkpoint: Path
+
+    @property
+    def own_secret(self) -> bytes:
+        """No two networks may share samples or noise."""
+        name = f"model {self.number}".encode()
+        return hashlib.blake2b(name, key=self.secret, digest_size=32).digest()
+
+
+class Run:
+    """One network on its way. Makes no noisy step before `finish` is called.
+
+    Raises:
+      UsageError: the registry has no such network or option, or the checkpoint is not readable.
+      NotPrivate: it cannot be trained with a guarantee.
+    """
+
+    def __init__(self, job: Job) -> None:
+        training = job.plan.training
+        self._job = job
+        with torch.random.fork_rng(devices=[]):
+            self._seed(-1)
+            self.model = network(job.model, job.train)
+        self._optimizer = optimizer(self.model, training)
+        records = (torch.from_numpy(job.train.images), torch.from_numpy(job.train.labels))
+        self._private = PrivateTraining(
+            self.model,
+            self._optimizer,
+            records,
+            batch_size=training.batch_size or job.schedule.expected_batch,
+            epochs=training.epochs,
+            noise_multiplier=job.schedule.noise_multiplier,
+            delta=job.schedule.delta,
+            clipping=cast(Literal["per-layer", "flat"], job.plan.privacy.clipping),
+            thresholds=thresholds(job.plan.privacy),
+            mode=cast(Literal["sound", "paper"], job.plan.privacy.mode),
+            physical_batch=max(1, training.physical_batch // training.augment),
+            views=training.augment,
+            secret=job.own_secret,
+        )
+        self._average = WeightAverage(self.model, training.averaging)
+        self._history: list[Measured] = []
+        self._seconds, self._resumed = 0.0, time.monotonic()
+        self._load()
+
+    @property
+    def steps_done(self) -> int:
+        """Noised steps so far, those of earlier processes included."""
+        return self._private.steps_done
+
+    @property
+    def history(self) -> tuple[Measured, ...]:
+        """What was measured so far."""
+        return tuple(self._history)
+
+    @property
+    def seconds(self) -> float:
+        """Of training, those of earlier processes included."""
+        return self._seconds + time.monotonic() - self._resumed
+
+    def finish(self, on_progress: Listener) -> None:
+        """All steps that are left; the state is kept on the way."""
+        job, steps = self._job, self._job.schedule.steps
+        measured_at = measuring_steps(steps, job.plan.training.epochs)
+        kept, piece, before = time.monotonic(), 0, self.steps_done
+        with ExitStack() as stack:
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            for name in ("gram", "streamed"):
+                stack.enter_context(choice.pinned(name))
+            self.model.train()
+            self._seed(self.steps_done, 0)
+            for pixels, labels in self._private.batches():
+                self._learn(pixels, labels)
+                piece += 1
+                if self.steps_done == before:
+                    self._seed(before, piece)
+                    continue
+                before, piece = self.steps_done, 0
+                self._optimizer.step()
+                self._average.update()
+                if before in measured_at:
+                    self._measure(on_progress)
+                    kept = time.monotonic()
+                elif time.monotonic() - kept > _KEEP_EVERY:
+                    self._keep()
+                    kept = time.monotonic()
+                on_progress(Stepped(job.model.name, before, steps))
+                self._seed(before, 0)
+        self._private.detach()
+
+    def weights(self) -> dict[str, Tensor]:
+        """What is released: the averaged weights, and buffers."""
+        with self._average.applied():
+            state = self.model.state_dict()
+            return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def probabilities(self, data: Labelled) -> Tensor:
+        """Class probabilities by the averaged weights, float32 [records, classes]."""
+        with self._average.applied():
+            return scores(self.model, data).softmax(1)
+
+    def _learn(self, pixels: Tensor, labels: Tensor) -> None:
+        training = self._job.plan.training
+        inputs = views(scaled(pixels), training.augment, flip=training.flip)
+        answers = labels.repeat_interleave(training.augment)
+        losses = functional.cross_entropy(self.model(inputs), answers, reduction="none")
+        self._private.backward(losses)
+
+    def _measure(self, on_progress: Listener) -> None:
+        """Kept before it is told: what was told once is never told again with other noise."""
+        job, step = self._job, self.steps_done
+        epsilon = None if self._private.no_guarantee else job.schedule.epsilon(step)
+        epoch = round(step * job.schedule.rate, 3)
+        if job.held_out is None:
+            told = Measured(epoch, epsilon)
+        else:
+            with self._average.applied():
+                found = count(scores(self.model, job.held_out), job.held_out)
+            stream = f"model {job.number}"
+            told = job.meter.tell(found, epoch=epoch, epsilon=epsilon, step=step, stream=stream)
+        self._history.append(told)
+        self._keep()
+        on_progress(Told(job.model.name, told))
+
+    def _seed(self, step: int, piece: int = 0) -> None:
+        """Views and dropout of a step are the same whenever it is done."""
+        address = f"{self._job.plan.training.seed}|{self._job.number}|{step}|{piece}"
+        digest = hashlib.sha256(address.encode()).digest()
+        torch.manual_seed(int.from_bytes(digest[:7], "big"))
+
+    def _keep(self) -> None:
+        write_checkpoint(
+            self._job.checkpoint,
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "average": self._average.state_dict(),
+                "private": self._private.state_dict(),
+                "history": [one.to_json() for one in self._history],
+                "seconds": self.seconds,
+            },
+        )
+
+    def _load(self) -> None:
+        state = read_checkpoint(self._job.checkpoint)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._average.load_state_dict(state["average"])
+        self._private.load_state_dict(state["private"])
+        self._history = [Measured(**one) for one in state["history"]]
+        self._seconds = state["seconds"]
+
+
+def network(plan: ModelPlan, data: Labelled) -> nn.Module:
+    """The registry's network for these pictures; draws its weights from torch's generator."""
+    return build(plan.name, data.shape, len(data.classes), **plan.options)
+
+
+def optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
+    """The plan's optimizer over the model's trainable parameters."""
+    rate = plan.learning_rate or LEARNING_RATE[plan.optimizer]
+    trainable = [value for value in model.parameters() if value.requires_grad]
+    if plan.optimizer == "sgd":
+        return torch.optim.SGD(trainable, lr=rate, momentum=plan.momentum)
+    return torch.optim.Adam(trainable, lr=rate)
+
+
+def thresholds(plan: PrivacyPlan) -> PrivateQuantile | float:
+    """What gradients are clipped at."""
+    if isinstance(plan.thresholds, float):
+        return plan.thresholds
+    return PrivateQuantile(quantile=plan.quantile)
+
+
+def measuring_steps(steps: int, epochs: int) -> frozenset[int]:
+    """Steps after which held-out records are looked at: once an epoch, at most MEASUREMENTS."""
+    count = min(epochs, MEASUREMENTS, steps)
+    return frozenset(round(steps * at / count) for at in range(1, count + 1))
+
+
+@torch.no_grad()
+def scores(model: nn.Module, data: Labelled) -> Tensor:
+    """Logits of every record in order, float32 [records, classes]."""
+    training = model.training
+    model.eval()
+    try:
+        parts = torch.split(torch.from_numpy(data.images), _AT_ONCE)
+        return torch.cat([model(scaled(part)).float() for part in parts])
+    finally:
+        model.train(training)
+
+
+def count(logits: Tensor, data: Labelled) -> Counted:
+    """Exact sums over held-out records; zero of them give zeros."""
+    if not len(data):
+        return Counted(0.0, 0.0, 0.0, 0)
+    found = accuracy(np.asarray(logits), data.labels)
+    losses = functional.cross_entropy(logits, torch.from_numpy(data.labels), reduction="none")
+    capped = losses.double().nan_to_num(nan=LOSS_CAP).clamp(0.0, LOSS_CAP)
+    total = float(capped.sum())
+    return Counted(found.top1 * len(data), found.top5 * len(data), total, len(data))

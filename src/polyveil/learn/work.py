@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run is about to do, settled before its first noisy step: no default is left open.
+
+Defaults ask nothing of the records but how many they are, which is taken to be public, so that
+nobody has to try settings on private data, where every trial is a release.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from polyveil.errors import UsageError
+from polyveil.learn.history import Meter
+from polyveil.learn.labelled import Labelled
+from polyveil.learn.paper import NO_GUARANTEE
+from polyveil.learn.plan import Plan
+from polyveil.learn.run import LEARNING_RATE, Job, measuring_steps
+from polyveil.learn.schedule import Schedule, schedule
+from polyveil.privacy import accountant
+from polyveil.privacy.guarantee import Guarantee
+from polyveil.records.record import Refused
+
+_COVERS = ("the weights", "the clipping thresholds")
+_FIGURES = "the held-out figures"
+_NOT_COVERED = (
+    "the number of records, their size and the names of the classes",
+    "settings that were chosen by trying them on the same records",
+)
+_A_STEP = 20
+"""One record in so many is in a step, if the plan does not say: large batches need few steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run, settled.
+
+    Attributes:
+      plan: completed: delta, batch size and learning rate are stated.
+      train, held_out: records; held_out None where nothing is measured.
+      schedule: of each network; the noise is calibrated for all of them together.
+      meter: tells held-out figures.
+      secret: of the run.
+    """
+
+    plan: Plan
+    train: Labelled
+    held_out: Labelled | None
+    schedule: Schedule
+    meter: Meter
+    secret: bytes
+
+    @staticmethod
+    def of(plan: Plan, train: Labelled, held_out: Labelled | None, secret: bytes) -> Work:
+        """Completes the plan for these records.
+
+        Raises:
+          UsageError: too few records.
+          NotPrivate: the budget cannot be met.
+        """
+        if len(train) < 2:
+            raise UsageError(f"[data] path: {len(train)} records to train on; expected many.")
+        full = completed(plan, len(train))
+        held_out = held_out if held_out is not None and len(held_out) else None
+        settled = _schedule(full, len(train))
+        meter = _meter(full, settled, len(train.classes), secret)
+        return Work(full, train, held_out, settled, meter, secret)
+
+    @property
+    def unsafe(self) -> str:
+        """Why there will be no guarantee; "" where there will be one."""
+        return f"{NO_GUARANTEE}." if self.plan.privacy.mode == "paper" else ""
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """Records that could not be used, of all that were read."""
+        held_out = () if self.held_out is None else self.held_out.refused
+        # Of one source, both parts carry the same refusals.
+        same = held_out == self.train.refused
+        return self.train.refused if same else (*self.train.refused, *held_out)
+
+    @property
+    def delta(self) -> float:
+        """Of the whole run."""
+        return self.schedule.delta
+
+    @property
+    def is_noised(self) -> bool:
+        """Whether figures of held-out records are noised, and covered by the guarantee."""
+        return self.held_out is not None and self.meter.deviation > 0
+
+    def job(self, number: int, checkpoint: Path) -> Job:
+        """The number-th network's part."""
+        return Job(
+            number=number,
+            plan=self.plan,
+            model=self.plan.models[number - 1],
+            schedule=self.schedule,
+            train=self.train,
+            held_out=self.held_out,
+            meter=self.meter,
+            secret=self.secret,
+            checkpoint=checkpoint,
+        )
+
+    def guarantee(self) -> Guarantee | None:
+        """What is proven once every step is done; None in a mode that proves nothing."""
+        if self.unsafe:
+            return None
+        steps = self.schedule.steps * len(self.plan.models)
+        event = accountant.SampledGaussian(
+            self.schedule.rate, self.schedule.noise_multiplier, steps
+        )
+        epsilon = accountant.epsilon_spent([event], delta=self.delta)
+        # Held-out records pay for the figures, others for the weights: the larger holds for all.
+        epsilon = max(epsilon, self.plan.privacy.epsilon) if self.is_noised else epsilon
+        covers = (*_COVERS, _FIGURES) if self.is_noised else _COVERS
+        return Guarantee(epsilon, self.delta, covers=covers, not_covered=_NOT_COVERED)
+
+
+def completed(plan: Plan, records: int) -> Plan:
+    """The plan with every default stated, for so many records to train on."""
+    training, privacy = plan.training, plan.privacy
+    size = min(max(round(records / _A_STEP), 32), 4096)
+    training = replace(
+        training,
+        batch_size=min(training.batch_size or size, records),
+        learning_rate=training.learning_rate or LEARNING_RATE[training.optimizer],
+    )
+    delta = privacy.delta or min(1e-5, rounded_down(0.1 / records))
+    return replace(plan, training=training, privacy=replace(privacy, delta=delta))
+
+
+def rounded_down(value: float) -> float:
+    """To one digit: 6.17e-06 gives 6e-06."""
+    power = math.floor(math.log10(value))
+    return float(f"{math.floor(value / 10**power * (1 + 1e-12))}e{power}")
+
+
+def _schedule(plan: Plan, records: int) -> Schedule:
+    """The least noise under which all networks together meet the budget."""
+    training, privacy = plan.training, plan.privacy
+    batch = float(training.batch_size or 1)
+    one = schedule(
+        records,
+        batch_size=batch,
+        epochs=training.epochs,
+        noise_multiplier=1.0,
+        delta=privacy.delta,
+    )
+    multiplier = accountant.noise_multiplier_for(
+        epsilon=privacy.epsilon,
+        delta=one.delta,
+        rate=one.rate,
+        steps=one.steps * len(plan.models),
+    )
+    return replace(one, noise_multiplier=multiplier)
+
+
+def _meter(plan: Plan, settled: Schedule, classes: int, secret: bytes) -> Meter:
+    """All figures of held-out private records together get the same budget as the weights."""
+    each = len(measuring_steps(settled.steps, plan.training.epochs))
+    fused = 0 if plan.fusion is None else 1
+    exact = plan.data.public_validation or plan.privacy.mode == "paper"
+    return Meter(
+        secret,
+        measurements=each * len(plan.models) + fused,
+        classes=classes,
+        budget=None if exact else (plan.privacy.epsilon, settled.delta),
+    )

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training from plan to result: read, reserve, train, measure, write, commit.
+
+The order is the point. The secret that batches and noise follow from is on the disk, and what the
+run may spend is in the ledger, before the first noisy step; figures are on the disk before they
+are told; the ledger hears what was spent when the result is complete. A kill at any moment leaves
+a run that the same call finishes for the same charge. What stops before anything was kept has
+released nothing: its reservation is given back.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from polyveil.errors import UsageError
+from polyveil.learn.labelled import Labelled, content_key, read_labelled
+from polyveil.learn.outcome import TrainReport
+from polyveil.learn.plan import Plan
+from polyveil.learn.progress import Listener, Said
+from polyveil.learn.result_folder import read_result, write_result
+from polyveil.learn.run import Run
+from polyveil.learn.run_folder import RunFolder, check_place, is_open, opened
+from polyveil.learn.work import Work
+from polyveil.privacy.ledger import Ledger, content_hash
+from polyveil.tasks import about
+from polyveil.tasks.trained import fused_figures, planned_report, trained_report
+
+_NOTHING = "nothing was released: it stopped before anything was kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where to write, what to leave, and who listens."""
+
+    out: Path
+    dry_run: bool
+    ledger: str | Path | None
+    on_progress: Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Content hashes of the data sets that pay; `other` is of private held-out records."""
+
+    data: str
+    other: str | None = None
+
+    @staticmethod
+    def of(plan: Plan) -> Sources:
+        """Hashes what the plan names.
+
+        Raises:
+          UsageError: nothing there, or the held-out records are those that are trained on.
+        """
+        data = content_hash(plan.data.path)
+        if not isinstance(plan.data.validation, Path):
+            return Sources(data)
+        other = content_hash(plan.data.validation)
+        if other == data:
+            raise UsageError(
+                "[data] validation: these are the records that are trained on; expected others, "
+                "or a share such as 0.1."
+            )
+        return Sources(data, None if plan.data.public_validation else other)
+
+
+def carry_out(plan: Plan, settings: Settings) -> TrainReport:
+    """See `polyveil.tasks.train.train`."""
+    sources = Sources.of(plan)
+    if settings.dry_run:
+        return _dry_run(plan, sources)
+    job = plan.fingerprint(sources.data, str(sources.other))
+    check_place(settings.out, plan.data.path)
+    if (report := read_result(settings.out, job)) is not None and not is_open(settings.out):
+        return report
+    with opened(
+        settings.out,
+        job,
+        threads=torch.get_num_threads(),
+        torch=version("torch"),
+        started=about.now(),
+    ) as folder:
+        # Read again: the process that held the folder may just have finished the run.
+        report = read_result(settings.out, job)
+        if report is None:
+            with _threads(folder.state.threads):
+                report = _trained(plan, sources, folder, job, settings)
+        _settle(report, sources, folder, settings)
+    return report
+
+
+def _dry_run(plan: Plan, sources: Sources) -> TrainReport:
+    secret = secrets.token_bytes(32)
+    train, held_out = _records(plan, secret)
+    return planned_report(Work.of(plan, train, held_out, secret), sources.data)
+
+
+def _trained(
+    plan: Plan, sources: Sources, folder: RunFolder, job: str, settings: Settings
+) -> TrainReport:
+    """Trains and writes the result; charges are reserved before and still to be committed."""
+    with _nothing_kept_nothing_left(folder):
+        settings.on_progress(Said("Reading the records."))
+        train, held_out = _records(plan, folder.secret)
+        work = Work.of(plan, train, held_out, folder.secret)
+        settings.on_progress(Said(planned_report(work, sources.data).summary()))
+        with _reserved(work, sources, folder, settings):
+            runs = []
+            for number in range(1, len(plan.models) + 1):
+                runs.append(Run(work.job(number, folder.checkpoint(number))))
+                runs[-1].finish(settings.on_progress)
+            report = trained_report(
+                work, runs, folder.state, sources.data, fused_figures(work, runs)
+            )
+            files = [facts.file for facts in report.models]
+            weights = {file: run.weights() for file, run in zip(files, runs, strict=True)}
+            write_result(folder, report, weights, job)
+    return report
+
+
+def _records(plan: Plan, secret: bytes) -> tuple[Labelled, Labelled | None]:
+    """(trained on, measured on)."""
+    everything, elsewhere = read_labelled(plan.data), plan.data.validation
+    if isinstance(elsewhere, Path):
+        return everything, read_labelled(plan.data, path=elsewhere, like=everything)
+    if elsewhere == 0:
+        return everything, None
+    return everything.held_out(elsewhere, content_key(secret))
+
+
+@contextmanager
+def _nothing_kept_nothing_left(folder: RunFolder) -> Iterator[None]:
+    """A run that stops before anything was kept leaves no trace: a mended plan fits again."""
+    try:
+        yield
+    except BaseException:
+        if not folder.has_steps:
+            folder.close_for_good()
+        raise
+
+
+@contextmanager
+def _reserved(
+    work: Work, sources: Sources, folder: RunFolder, settings: Settings
+) -> Iterator[None]:
+    """Inside, the budget is set aside; given back if it stops before anything was kept."""
+    if work.unsafe:
+        yield
+        return
+    names = " and ".join(one.name for one in work.plan.models)
+    with Ledger.open(settings.ledger) as ledger, ExitStack() as given_back:
+        for data_set in filter(None, (sources.data, sources.other)):
+            reservation = ledger.reserve(
+                data_set,
+                epsilon=work.plan.privacy.epsilon,
+                delta=work.delta,
+                run=folder.state.run,
+                purpose=f"train {names}" if data_set == sources.data else f"measure {names}",
+            )
+            given_back.callback(ledger.release, reservation, _NOTHING)
+        try:
+            yield
+        except BaseException:
+            if folder.has_steps:
+                given_back.pop_all()
+            raise
+        given_back.pop_all()
+
+
+def _settle(report: TrainReport, sources: Sources, folder: RunFolder, settings: Settings) -> None:
+    """Tells the ledger what was really spent, then forgets the secret."""
+    if report.charged is not None:
+        epsilon, delta = report.charged
+        reserved = report.settings["privacy"]["epsilon"]
+        with Ledger.open(settings.ledger) as ledger:
+            for data_set in filter(None, (sources.data, sources.other)):
+                if report.run not in ledger.spent(data_set).open_runs:
+                    continue  # an earlier process got as far as this
+                names = " and ".join(one.name for one in report.models)
+                reservation = ledger.reserve(
+                    data_set,
+                    epsilon=reserved,
+                    delta=delta,
+                    run=report.run,
+                    purpose=f"train {names}" if data_set == sources.data else f"measure {names}",
+                )
+                ledger.commit(reservation, epsilon=min(epsilon, reserved), delta=delta)
+    folder.close_for_good()
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
