@@ -2,9 +2,9 @@
 """Norms and weighted sums of per-record gradients b_i^T a_i, a few records at a time.
 
 The product of one record costs what its share of the plain weight gradient costs. Held for all
-records it would be read back from memory twice; held for as many records as fit in a core's L2
-cache it is measured and added up while still hot, so that the surplus over the plain gradient
-is two passes over cached data.
+records it would go out to memory and come back twice; held for a few records it is measured and
+added up while still in the cache, so that the surplus over the plain gradient is two passes over
+cached data.
 
 Shapes throughout: inputs a [records, tokens, d], output gradients b [records, tokens, p], both
 float32; a record's gradient is b_i^T a_i [p, d].
@@ -15,6 +15,7 @@ Li et al., ICLR 2022, https://arxiv.org/abs/2110.05679 (the same with tokens).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import torch
@@ -22,45 +23,53 @@ from torch import Tensor
 
 from polyveil.learn.contribution import ClipRule
 
-# Half of a common core's L2; on accelerators launches cost more than memory.
-_CPU_FLOATS = 1 << 17
-_ACCELERATOR_FLOATS = 1 << 24
+# Floats held at once: 2 MB, about a core's share of the caches. A smaller part would stay in L2,
+# but the calls for each part then cost more than is saved. Accelerators want large launches.
+_ON_CPU = 1 << 19
+_ON_ACCELERATOR = 1 << 24
+
+_kept = threading.local()
 
 
 def records_at_once(floats_a_record: int, records: int, device: torch.device) -> int:
     """How many records' intermediate results to hold together, at least one."""
-    room = _CPU_FLOATS if device.type == "cpu" else _ACCELERATOR_FLOATS
+    room = _ON_CPU if device.type == "cpu" else _ON_ACCELERATOR
     return max(1, min(records, room // max(1, floats_a_record)))
 
 
 def clipped_in_one_pass(
     inputs: Tensor, gradients: Tensor, extra: Tensor | None, rule: ClipRule
 ) -> tuple[Tensor, Tensor]:
-    """(squared norms + extra, sum_i rule(...)_i * b_i^T a_i as [p, d]); each product made once."""
-    norms = inputs.new_empty(inputs.shape[0])
-    total = inputs.new_zeros(gradients.shape[2] * inputs.shape[2])
-    for part, flat in _products(inputs, gradients):
-        squared = _squared_lengths(flat)
-        norms[part] = squared if extra is None else squared.add_(extra[part])
-        total.addmv_(flat.t(), rule(norms[part]))
-    return norms, total.view(gradients.shape[2], inputs.shape[2])
+    """(n_i, sum_i rule(n)_i * b_i^T a_i as [p, d]) with n_i = |b_i^T a_i|^2 + extra_i."""
+    d, p = inputs.shape[2], gradients.shape[2]
+    squared_norms = inputs.new_empty(inputs.shape[0])
+    total = inputs.new_zeros(d * p)
+    for part, products in _products(inputs, gradients):
+        own = _squared_lengths(products)
+        if extra is not None:
+            own.add_(extra[part])
+        squared_norms[part] = own
+        total.addmv_(products.t(), rule(own))
+    if d < p:
+        return squared_norms, total.view(d, p).t().contiguous()
+    return squared_norms, total.view(p, d)
 
 
 def streamed_norms(inputs: Tensor, gradients: Tensor) -> Tensor:
-    """Squared Frobenius norm of every b_i^T a_i, by making each product once."""
-    return torch.cat([_squared_lengths(flat) for _, flat in _products(inputs, gradients)])
+    """|b_i^T a_i|^2 of every record, [records], from the products themselves."""
+    return torch.cat([_squared_lengths(each) for _, each in _products(inputs, gradients)])
 
 
 def gram_norms(inputs: Tensor, gradients: Tensor) -> Tensor:
-    """The same from Gram matrices over tokens: sum((a a^T) * (b b^T)), tokens^2 (d + p) work."""
+    """The same as sum((a_i a_i^T) * (b_i b_i^T)): tokens^2 (d + p) work, no product at all."""
     records, tokens = inputs.shape[:2]
     count = records_at_once(2 * tokens * tokens, records, inputs.device)
     norms = []
     for start in range(0, records, count):
         a, b = inputs[start : start + count], gradients[start : start + count]
-        products = torch.bmm(a, a.mT).mul_(torch.bmm(b, b.mT))
-        norms.append(products.flatten(1).sum(1))
-    # A square cannot be negative; cancellation between large entries can make it so.
+        both = torch.bmm(a, a.mT).mul_(torch.bmm(b, b.mT))
+        norms.append(both.flatten(1).sum(1))
+    # A square is not negative, but large entries that cancel can leave a sum that is.
     return torch.cat(norms).clamp_(min=0)
 
 
@@ -74,16 +83,33 @@ def weighted_sum(inputs: Tensor, gradients: Tensor, weights: Tensor) -> Tensor:
 
 
 def _products(inputs: Tensor, gradients: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    (records, _, d), p = inputs.shape, gradients.shape[2]
-    count = records_at_once(d * p, records, inputs.device)
-    buffer = inputs.new_empty(count, p, d)
+    """(which records, their gradients [some records, d * p]); gone when the next part is asked for.
+
+    The longer side runs along memory, which the matrix library likes better.
+    """
+    left, right = gradients, inputs
+    if inputs.shape[2] < gradients.shape[2]:
+        left, right = inputs, gradients
+    records, size = left.shape[0], left.shape[2] * right.shape[2]
+    count = records_at_once(size, records, inputs.device)
+    held = _scratch(count * size, inputs.device).view(count, left.shape[2], right.shape[2])
     for start in range(0, records, count):
         part = slice(start, min(start + count, records))
-        held = buffer[: part.stop - start]
-        torch.bmm(gradients[part].mT, inputs[part], out=held)
-        yield part, held.flatten(1)
+        products = held[: part.stop - start]
+        torch.bmm(left[part].mT, right[part], out=products)
+        yield part, products.flatten(1)
 
 
-def _squared_lengths(flat: Tensor) -> Tensor:
-    lengths: Tensor = torch.linalg.vector_norm(flat, dim=1)
+def _scratch(floats: int, device: torch.device) -> Tensor:
+    """Memory of this thread: pages fresh from the system would cost more than a product."""
+    if device.type != "cpu" or floats > _ON_CPU:
+        return torch.empty(floats, device=device)
+    if not hasattr(_kept, "floats"):
+        _kept.floats = torch.empty(_ON_CPU)
+    kept: Tensor = _kept.floats
+    return kept[:floats]
+
+
+def _squared_lengths(products: Tensor) -> Tensor:
+    lengths: Tensor = torch.linalg.vector_norm(products, dim=1)
     return lengths.square_()

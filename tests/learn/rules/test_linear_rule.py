@@ -11,7 +11,6 @@ from one_use import OneUse, agrees, alone, close, fixed, pull, watched
 from torch import nn
 from torch.nn import functional
 
-from polyveil.errors import NotPrivate
 from polyveil.learn import choice
 from polyveil.learn.rules.linear import RULES, LinearContribution
 
@@ -196,23 +195,14 @@ def _largest_held(work):
     return max(event.self_cpu_memory_usage for event in profile.events())
 
 
-@pytest.mark.parametrize(
-    ("shape", "records"), [((6,), 2), ((7, 6), 2)], ids=["no-records", "not-a-multiple"]
-)
-def test_refuses_what_has_no_records_in_front(shape, records):
-    model = layer(6, 4)
-    with pytest.raises(NotPrivate, match="dimension 0"):
-        watched(RULES, model, torch.randn(shape), records)
+def test_leaves_to_others_what_it_does_not_cover():
+    weight, rule = nn.Parameter(torch.randn(4, 6)), RULES[functional.linear]
 
+    def asked(*operands):
+        return rule(OneUse(2), functional.linear, operands, {})
 
-def test_refuses_a_computed_weight():
-    weight = nn.Parameter(torch.randn(4, 6))
-    use = OneUse(2)
-    with pytest.raises(NotPrivate, match="computed from"):
-        RULES[functional.linear](use, functional.linear, (torch.randn(2, 6), weight * 2), {})
-
-
-def test_refuses_a_parameter_as_data():
-    use, table = OneUse(2), nn.Parameter(torch.randn(2, 6))
-    with pytest.raises(NotPrivate, match="expected data"):
-        RULES[functional.linear](use, functional.linear, (table, layer(6, 4).weight), {})
+    assert asked(torch.randn(6), weight) is NotImplemented  # no dimension for records
+    assert asked(torch.randn(7, 6), weight) is NotImplemented  # no multiple of the records
+    assert asked(torch.randn(2, 6), weight * 2) is NotImplemented
+    assert asked(nn.Parameter(torch.randn(2, 6)), weight) is NotImplemented
+    assert asked(torch.randn(2, 6), weight) is not NotImplemented

@@ -11,7 +11,6 @@ from one_use import OneUse, agrees, alone, close, watched
 from torch import nn
 from torch.nn import functional
 
-from polyveil.errors import NotPrivate
 from polyveil.learn.rules.normalization import RULES
 
 torch.set_num_threads(1)
@@ -118,11 +117,16 @@ def test_torch_level_functions_have_the_same_rule():
     close(output.detach(), functional.layer_norm(data, [4], weight, bias).detach())
 
 
-def test_refuses_to_normalise_over_records():
-    with pytest.raises(NotPrivate, match="not to be normalised over"):
-        watched(RULES, nn.LayerNorm([4, 6]), torch.randn(4, 6), 4)
+def test_leaves_to_others_what_it_does_not_cover():
+    weight, data = nn.Parameter(torch.ones(6)), torch.randn(4, 6)
 
+    def asked(records, data, shape, weight):
+        use, rule = OneUse(records), RULES[functional.layer_norm]
+        return rule(use, functional.layer_norm, (data, shape, weight), {})
 
-def test_refuses_rows_that_are_no_multiple_of_the_records():
-    with pytest.raises(NotPrivate, match="dimension 0"):
-        watched(RULES, nn.GroupNorm(2, 6), torch.randn(5, 6, 3), 4)
+    both = nn.Parameter(torch.ones(4, 6))
+    assert asked(4, data, (4, 6), both) is NotImplemented  # normalises over records
+    assert asked(3, data, (6,), weight) is NotImplemented
+    assert asked(4, nn.Parameter(data), (6,), weight) is NotImplemented
+    assert asked(4, data, (6,), weight * 2) is NotImplemented
+    assert asked(4, data, (6,), weight) is not NotImplemented

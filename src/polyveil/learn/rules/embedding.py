@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from polyveil.errors import NotPrivate
 from polyveil.learn.contribution import ClipRule, Contribution, joined_per_record
+from polyveil.learn.rules.operands import is_trainable
 from polyveil.learn.use import Rule, Use
 
 
@@ -106,7 +107,13 @@ class _Embedding(torch.autograd.Function):
 def embedding(
     use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The rule for `torch.nn.functional.embedding`."""
+    """The rule for `torch.nn.functional.embedding`.
+
+    NotImplemented where indices have no records in dimension 0 or the table is computed.
+
+    Raises:
+      NotPrivate: an option ties records together, or changes the table outside of training.
+    """
     return _looked_up(use, *_bound(*args, **kwargs))
 
 
@@ -118,16 +125,8 @@ def raw_embedding(
 
 
 def _looked_up(use: Use, indices: Tensor, table: Tensor, padding: int) -> Any:
-    if indices.dim() < 1 or indices.shape[0] % use.records:
-        raise NotPrivate(
-            f"embedding: indices {tuple(indices.shape)} for {use.records} records; expected "
-            "dimension 0 to hold the records. Look indices up that have one row a record."
-        )
-    if not isinstance(table, nn.Parameter):
-        raise NotPrivate(
-            "embedding: the table is computed from trainable parameters; expected a parameter "
-            "itself. Look it up first and compute then, or freeze it."
-        )
+    if indices.dim() < 1 or indices.shape[0] % use.records or not is_trainable(table):
+        return NotImplemented
     return _Embedding.apply(indices, table.detach(), use.anchor, use, table, padding)  # type: ignore[no-untyped-call]
 
 

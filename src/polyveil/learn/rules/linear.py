@@ -11,6 +11,7 @@ record has one token.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,10 +19,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F  # noqa: N812
 
-from polyveil.errors import NotPrivate
 from polyveil.learn import choice, streaming
 from polyveil.learn.contribution import ClipRule, Contribution, PerRecord, joined_per_record
+from polyveil.learn.rules.operands import is_computed, is_trainable
 from polyveil.learn.use import Rule, Use
+
+# A way with this many times the multiplications of another is not even timed.
+_HOPELESS = 4
 
 
 class LinearContribution:
@@ -46,14 +50,8 @@ class LinearContribution:
         return self._inputs.shape[0]
 
     def squared_norms(self) -> Tensor:
-        a, b = self._inputs, self._gradients
-        ways = {
-            "streamed": lambda: streaming.streamed_norms(a, b),
-            "gram": lambda: streaming.gram_norms(a, b),
-        }
-        norms = self._single() if a.shape[1] == 1 else ways[self._choose("norms", ways)]()
-        extra = self._bias_norms()
-        return norms if extra is None else norms + extra
+        timed = {way: partial(self._norms, way) for way in self._ways()}
+        return self._norms(self._fastest("norms", timed))
 
     def weighted_sum(self, weights: Tensor) -> tuple[Tensor, ...]:
         total = self._weighted(self._inputs, self._gradients, weights)
@@ -65,14 +63,8 @@ class LinearContribution:
         return total
 
     def clipped(self, rule: ClipRule) -> tuple[Tensor, tuple[Tensor, ...]]:
-        ways: dict[str, Callable[[ClipRule], tuple[Tensor, tuple[Tensor, ...]]]] = {
-            "streamed": self._streamed,
-            "gram": self._gram,
-        }
-        if self._inputs.shape[1] == 1:
-            return self._gram(rule)
-        timed = {name: lambda way=way: way(_trial_rule) for name, way in ways.items()}
-        norms, total = ways[self._choose("clip", timed)](rule)
+        timed = {way: partial(self._clipped, way, _trial_rule) for way in self._ways()}
+        norms, total = self._clipped(self._fastest("clip", timed), rule)
         if not torch.isfinite(norms.sum()):
             total = self.weighted_sum(rule(norms))
         return norms, total
@@ -88,22 +80,40 @@ class LinearContribution:
         gradients = torch.cat([self._gradients, other._gradients], 1)
         return LinearContribution(self.parameters, inputs, gradients)
 
-    def _choose(self, purpose: str, ways: Mapping[str, Callable[[], object]]) -> str:
-        shapes = (*self._inputs.shape, self._gradients.shape[2])
-        return choice.fastest(("linear", purpose, shapes), ways, device=self._inputs.device.type)
+    def _ways(self) -> tuple[str, ...]:
+        """The ways to the norms that can be the fastest, by their multiplications."""
+        tokens, d, p = *self._inputs.shape[1:], self._gradients.shape[2]
+        if tokens == 1:
+            return ("one token",)
+        streamed, gram = d * p, tokens * (d + p)
+        if gram > _HOPELESS * streamed:
+            return ("streamed",)
+        return ("gram",) if streamed > _HOPELESS * gram else ("streamed", "gram")
 
-    def _streamed(self, rule: ClipRule) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _fastest(self, purpose: str, ways: Mapping[str, Callable[[], object]]) -> str:
+        if len(ways) == 1:
+            return next(iter(ways))
+        records, *shape = *self._inputs.shape, self._gradients.shape[2]
+        # Poisson samples differ in size; what is fastest hardly does.
+        key = ("linear", purpose, records.bit_length(), *shape)
+        return choice.fastest(key, ways, device=self._inputs.device.type)
+
+    def _norms(self, way: str) -> Tensor:
+        a, b = self._inputs, self._gradients
+        if way == "one token":
+            norms = a.square().sum((1, 2)) * b.square().sum((1, 2))
+        else:
+            norms = {"streamed": streaming.streamed_norms, "gram": streaming.gram_norms}[way](a, b)
+        extra = self._bias_norms()
+        return norms if extra is None else norms.add_(extra)
+
+    def _clipped(self, way: str, rule: ClipRule) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if way != "streamed":
+            norms = self._norms(way)
+            return norms, self._weighted(self._inputs, self._gradients, rule(norms))
         a, b = self._inputs, self._gradients
         norms, weight = streaming.clipped_in_one_pass(a, b, self._bias_norms(), rule)
         return norms, (weight,) if self._bias is None else (weight, rule(norms) @ self._bias)
-
-    def _gram(self, rule: ClipRule) -> tuple[Tensor, tuple[Tensor, ...]]:
-        with choice.pinned("gram"):
-            norms = self.squared_norms()
-        return norms, self.weighted_sum(rule(norms))
-
-    def _single(self) -> Tensor:
-        return self._inputs.square().sum((1, 2)) * self._gradients.square().sum((1, 2))
 
     def _bias_norms(self) -> Tensor | None:
         return None if self._bias is None else self._bias.square().sum(1)
@@ -162,9 +172,7 @@ def _contribution(
     weight, bias = trainable
     gradients = rows.view(use.records, -1, rows.shape[-1])
     if weight is None or inputs is None:
-        if bias is None:
-            raise NotPrivate("linear: neither weight nor bias is trainable.")
-        return PerRecord((bias,), (gradients.float().sum(1),))
+        return PerRecord(() if bias is None else (bias,), (gradients.float().sum(1),))
     factor = inputs.reshape(use.records, -1, inputs.shape[-1])
     return LinearContribution((weight,) if bias is None else (weight, bias), factor, gradients)
 
@@ -172,22 +180,21 @@ def _contribution(
 def linear(
     use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The rule for `torch.nn.functional.linear`."""
+    """The rule for `torch.nn.functional.linear`.
+
+    NotImplemented where the data has no records in dimension 0, is itself a parameter, or a
+    weight is computed from parameters.
+    """
     inputs, weight, bias = _bound(*args, **kwargs)
     if inputs.dim() < 2 or weight.dim() != 2 or inputs.shape[0] % use.records:
-        raise NotPrivate(
-            f"linear: inputs {tuple(inputs.shape)}, weight {tuple(weight.shape)}; expected "
-            f"dimension 0 to hold the {use.records} records and a weight of 2 dimensions. "
-            "Keep records in dimension 0."
-        )
-    if isinstance(inputs, nn.Parameter) and inputs.requires_grad:
-        raise NotPrivate(
-            "linear: the inputs are a trainable parameter; expected data. Multiply parameters "
-            "outside of the records' path, or freeze one of them."
-        )
-    trainable = (_trainable("weight", weight), _trainable("bias", bias))
+        return NotImplemented
+    if is_trainable(inputs) or is_computed(weight) or is_computed(bias):
+        return NotImplemented
+    trainable = tuple(one if is_trainable(one) else None for one in (weight, bias))
     value = None if bias is None else bias.detach()
-    return _Linear.apply(inputs, weight.detach(), value, use.anchor, use, trainable)  # type: ignore[no-untyped-call]
+    return _Linear.apply(  # type: ignore[no-untyped-call]
+        inputs, weight.detach(), value, use.anchor, use, trainable
+    )
 
 
 def _bound(
@@ -198,19 +205,8 @@ def _bound(
     return input, weight, bias
 
 
-def _trainable(name: str, tensor: Tensor | None) -> nn.Parameter | None:
-    if tensor is None or not tensor.requires_grad:
-        return None
-    if not isinstance(tensor, nn.Parameter):
-        raise NotPrivate(
-            f"linear: {name} is computed from trainable parameters; expected a parameter itself. "
-            "Apply its factors one after the other, or freeze them."
-        )
-    return tensor
-
-
 def _trial_rule(norms: Tensor) -> Tensor:
-    """Costs what a real rule costs, so that timing does not call the real one."""
+    """Costs what a real rule costs; timing must not ask the real one."""
     return norms.rsqrt().clamp_(max=1.0).nan_to_num_(0.0)
 
 

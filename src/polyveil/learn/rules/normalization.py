@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F  # noqa: N812
 
-from polyveil.errors import NotPrivate
 from polyveil.learn.contribution import PerRecord
+from polyveil.learn.rules.operands import is_computed, is_trainable
 from polyveil.learn.use import Rule, Use
 
 Trainable: TypeAlias = tuple[nn.Parameter | None, nn.Parameter | None]
@@ -153,11 +153,11 @@ class _GroupNorm(torch.autograd.Function):
 def layer_norm(
     use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The rule for `torch.nn.functional.layer_norm` and `torch.layer_norm`."""
+    """The rule for `torch.nn.functional.layer_norm` and `torch.layer_norm`; see `_covered`."""
     inputs, shape, weight, bias, eps = _bound_layer(*args, **kwargs)
-    _check("layer_norm", use, inputs, len(shape))
-    inputs = _widened(inputs)
-    trainable = (_trainable("layer_norm", weight), _trainable("layer_norm", bias))
+    if not _covered(use, inputs, len(shape), (weight, bias)):
+        return NotImplemented
+    inputs, trainable = _widened(inputs), _trainable(weight, bias)
     return _LayerNorm.apply(  # type: ignore[no-untyped-call]
         inputs, _value(weight), _value(bias), use.anchor, use, trainable, (shape, eps)
     )
@@ -166,22 +166,23 @@ def layer_norm(
 def rms_norm(
     use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The rule for `torch.nn.functional.rms_norm` and `torch.rms_norm`."""
+    """The rule for `torch.nn.functional.rms_norm` and `torch.rms_norm`; see `_covered`."""
     inputs, shape, weight, eps = _bound_rms(*args, **kwargs)
-    _check("rms_norm", use, inputs, len(shape))
+    if not _covered(use, inputs, len(shape), (weight,)):
+        return NotImplemented
     eps = torch.finfo(inputs.dtype).eps if eps is None else eps
-    trainable = (_trainable("rms_norm", weight), None)
+    trainable = _trainable(weight, None)
     return _RMSNorm.apply(inputs, _value(weight), use.anchor, use, trainable, (shape, eps))  # type: ignore[no-untyped-call]
 
 
 def group_norm(
     use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """The rule for `torch.nn.functional.group_norm` and `torch.group_norm`."""
+    """The rule for `torch.nn.functional.group_norm` and `torch.group_norm`; see `_covered`."""
     inputs, groups, weight, bias, eps = _bound_group(*args, **kwargs)
-    _check("group_norm", use, inputs, 1)
-    inputs = _widened(inputs)
-    trainable = (_trainable("group_norm", weight), _trainable("group_norm", bias))
+    if not _covered(use, inputs, 1, (weight, bias)):
+        return NotImplemented
+    inputs, trainable = _widened(inputs), _trainable(weight, bias)
     return _GroupNorm.apply(  # type: ignore[no-untyped-call]
         inputs, _value(weight), _value(bias), use.anchor, use, trainable, (groups, eps)
     )
@@ -240,28 +241,16 @@ def _add(use: Use, trainable: Trainable, scale: Tensor, shift: Tensor) -> None:
     use.add(PerRecord(tuple(p for p, _ in known), tuple(value for _, value in known)))
 
 
-def _check(name: str, use: Use, inputs: Tensor, own_dimensions: int) -> None:
-    if inputs.dim() <= own_dimensions or inputs.shape[0] % use.records:
-        raise NotPrivate(
-            f"{name}: inputs {tuple(inputs.shape)} for {use.records} records, normalised over "
-            f"{own_dimensions} of them; expected dimension 0 to hold the records and not to be "
-            "normalised over. Keep records in dimension 0."
-        )
-    if isinstance(inputs, nn.Parameter) and inputs.requires_grad:
-        raise NotPrivate(
-            f"{name}: the inputs are a trainable parameter; expected data. Freeze the parameter."
-        )
+def _covered(
+    use: Use, inputs: Tensor, own_dimensions: int, weights: Sequence[Tensor | None]
+) -> bool:
+    """Records in dimension 0, not normalised over, and nothing computed from parameters."""
+    apart = inputs.dim() > own_dimensions and inputs.shape[0] % use.records == 0
+    return apart and not is_trainable(inputs) and not any(map(is_computed, weights))
 
 
-def _trainable(name: str, tensor: Tensor | None) -> nn.Parameter | None:
-    if tensor is None or not tensor.requires_grad:
-        return None
-    if not isinstance(tensor, nn.Parameter):
-        raise NotPrivate(
-            f"{name}: a scale or shift is computed from trainable parameters; expected a "
-            "parameter itself. Use it directly, or freeze it."
-        )
-    return tensor
+def _trainable(*weights: Tensor | None) -> tuple[Tensor | None, ...]:
+    return tuple(one if is_trainable(one) else None for one in weights)
 
 
 def _value(tensor: Tensor | None) -> Tensor | None:
