@@ -24,13 +24,14 @@ from torch.nn.modules.module import (
 )
 
 from polyveil.errors import NotPrivate
+from polyveil.learn import rewrites
 from polyveil.learn.fallback import VmapModule
 from polyveil.learn.forward_pass import ForwardPass
 from polyveil.learn.group import Grouping
-from polyveil.learn.rewrites import REWRITES
-from polyveil.learn.rules.registry import RULES
+from polyveil.learn.rules.registry import RULES as OPERATIONS
 from polyveil.learn.watch import Uncovered, Watch
 
+RULES = {**OPERATIONS, **rewrites.RULES}
 _MIXING = (nn.modules.batchnorm._BatchNorm,)
 
 
@@ -53,7 +54,7 @@ class Attachment:
         self._open_pass = open_pass
         self._trainable = [p for p in model.parameters() if p.requires_grad]
         self._fallbacks: dict[nn.Module, VmapModule] = {}
-        self._rewritten = [m for m in model.modules() if type(m) in REWRITES]
+        self._rewritten = [m for m in model.modules() if type(m) in rewrites.REWRITES]
         self._inside = False  # a module that falls back as a whole calls itself again
         # A bound method: a deep copy of the model gets one bound to the copy, which is not ours.
         model.__dict__["forward"] = MethodType(self._entry(), model)
@@ -93,7 +94,7 @@ class Attachment:
         inside = {one for module in self._fallbacks for one in module.modules()}
         for module in self._rewritten:
             if module not in inside:
-                _replace_forward(module, REWRITES[type(module)].__get__(module))
+                _replace_forward(module, rewrites.REWRITES[type(module)].__get__(module))
         for module, run in self._parts():
             _replace_forward(module, _with_use(run, module, watched))
 
