@@ -29,7 +29,7 @@ LEAST_NOISE, MOST_NOISE = 0.01, 1e6
 """Noise multipliers between which `noise_multiplier_for` looks."""
 _TOLERANCE = 1e-4
 _FINEST_SHARE, _COARSEST, _COARSER = 1 / 10, 1e-4, 8.0
-_STEP_POINTS, _TOTAL_POINTS = 5e4, 1e6
+_STEP_POINTS, _TOTAL_POINTS = 3e4, 1e6
 _RDP_ORDERS = (*range(2, 64), 80, 96, 128, 192, 256, 512, 1024)
 
 
@@ -223,7 +223,7 @@ def _one_step(rate: float, noise_multiplier: float, grid: float) -> Any:
 
 
 def _grid(events: tuple[SampledGaussian, ...]) -> float:
-    """Width of the PLD's grid, in nats; a power of two times 1e-4, so that caches are met again.
+    """Width of the PLD's grid, in nats; 1e-4 times a power of √2, so that caches are met again.
 
     A wider grid is as safe but looser. It is fine against one step's loss, within what a second of
     time allows, and within what doubles do: on too fine a grid negative masses, of about rounding
@@ -239,7 +239,7 @@ def _grid(events: tuple[SampledGaussian, ...]) -> float:
         1e-8 * (reach * steps) ** 0.5,
     )
     wanted = max(min(finest, _COARSEST), *allowed)
-    return _COARSEST * 2.0 ** math.ceil(math.log2(wanted / _COARSEST))
+    return float(_COARSEST * 2.0 ** (math.ceil(2 * math.log2(wanted / _COARSEST)) / 2))
 
 
 def _deviation(event: SampledGaussian) -> float:
@@ -280,13 +280,20 @@ def _smallest_noise(event: SampledGaussian, epsilon: float, delta: float) -> flo
     # Without sampling this much is enough by theorem.
     whole = gaussian.noise_multiplier_for(epsilon=epsilon, delta=delta) * math.sqrt(event.steps)
     high = min(max(math.log(whole), least), most)
-    high = _bracketed(lambda x: excess(x, _COARSER), least, high, 1e-3, first=math.log(2))
+    near = _bracketed(lambda x: excess(x, _COARSER), least, high, 1e-3, first=math.log(2))
+    steepness = (excess(near - 0.01, _COARSER) - excess(near + 0.01, _COARSER)) / 0.02
+    for _ in range(4):
+        found = excess(near)
+        if -0.5 * _TOLERANCE * steepness < found <= 0 or (near == least and found <= 0):
+            return math.exp(near)
+        near += found / max(steepness, 0.1) + 0.25 * _TOLERANCE
+        near = min(max(near, least), most)
     step = 1e-3
-    while excess(high) > 0:
-        if high >= most:
+    while excess(near) > 0:
+        if near >= most:
             raise _unreachable(event, epsilon, delta)
-        high, step = min(high + step, most), 2 * step
-    return math.exp(_bracketed(excess, least, high, _TOLERANCE, first=2e-3))
+        near, step = min(near + step, most), 2 * step
+    return math.exp(_bracketed(excess, least, near, _TOLERANCE, first=2e-3))
 
 
 def _bracketed(
