@@ -6,11 +6,11 @@ A spend is only ever written at the end of a chain that was followed from its fi
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 from polyveil.privacy.key import ProjectKey
 from polyveil.privacy.ledger.books import Books
-from polyveil.privacy.ledger.entry import Entry, Header
+from polyveil.privacy.ledger.entry import Entry, Header, values
 
 _TYPES = [int if field.type == "int" else str for field in fields(Entry)]
 
@@ -79,4 +79,4 @@ class Chain:
 
 def _has_types(entry: Entry) -> bool:
     """SQLite keeps whatever is written into a column, numbers as text for instance."""
-    return all(type(value) is kind for value, kind in zip(astuple(entry), _TYPES, strict=True))
+    return all(type(value) is kind for value, kind in zip(values(entry), _TYPES, strict=True))

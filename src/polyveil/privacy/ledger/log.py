@@ -8,6 +8,7 @@ this account saw earlier; the decision and its entry are one transaction.
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from polyveil.privacy.ledger.mark import Mark, Marks
 from polyveil.privacy.ledger.result import Head, Verdict
 from polyveil.privacy.ledger.store import Store
 
+_ID = re.compile(r"[0-9a-f]{32}")
 _NO_MARK = (
     "this account has no memory of this ledger: an older copy put in its place before now is "
     "noticed only with --head and a head that you kept."
@@ -52,6 +54,11 @@ class Log:
                     f"from a backup; to start over, delete {marks.file_of_place(store.place)}."
                 )
             header = _begun(store, key)
+        if not _ID.fullmatch(header.ledger):  # it names files, so nothing else may pass
+            raise LedgerError(
+                f"ledger {store.place}: its id is not one. The database was edited or damaged; "
+                "restore the latest whole copy."
+            )
         if marks.ledger_at(store.place) is None:
             marks.bind(store.place, header.ledger)
         return cls(store, key, marks, header)

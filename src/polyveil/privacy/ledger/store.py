@@ -15,7 +15,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import astuple, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from sqlalchemy.pool import NullPool
 from polyveil import _optional
 from polyveil.errors import LedgerError, UsageError
 from polyveil.privacy.key import default_key_path
-from polyveil.privacy.ledger.entry import Entry, Header
+from polyveil.privacy.ledger.entry import NAMES, Entry, Header, values
 
 _LOCK = 0x706F6C79_7665696C  # "polyveil": one advisory lock a database
 _WAIT_SECONDS = 60
@@ -58,16 +58,16 @@ _ENTRIES = Table(
     _TABLES,
     *(
         Column(
-            field.name,
-            _NUMBERS.get(field.name, Text),
-            primary_key=field.name == "sequence",
+            name,
+            _NUMBERS.get(name, Text),
+            primary_key=name == "sequence",
             autoincrement=False,
             nullable=False,
         )
-        for field in fields(Entry)
+        for name in NAMES
     ),
 )
-_FIELDS = [_ENTRIES.c[field.name] for field in fields(Entry)]
+_FIELDS = [_ENTRIES.c[name] for name in NAMES]
 _SINCE = select(*_FIELDS).order_by(_ENTRIES.c.sequence)
 _BATCH = 1000
 
@@ -152,8 +152,8 @@ class Store:
     def begin(self, header: Header) -> None:
         """Makes the tables and writes the header."""
         _TABLES.create_all(self._connection)
-        values = {field.name: getattr(header, field.name) for field in fields(header)}
-        self._connection.execute(_HEADER.insert().values(one=1, **values))
+        row = {field.name: getattr(header, field.name) for field in fields(header)}
+        self._connection.execute(_HEADER.insert().values(one=1, **row))
 
     def entries(self, first: int = 0, *, data_set: str | None = None) -> Iterator[Entry]:
         """Entries from a number on, in order, streamed."""
@@ -171,8 +171,8 @@ class Store:
 
     def append(self, entry: Entry) -> None:
         """Adds one entry to the open transaction."""
-        values = dict(zip((field.name for field in fields(Entry)), astuple(entry), strict=True))
-        self._connection.execute(_ENTRIES.insert(), values)
+        row = dict(zip(NAMES, values(entry), strict=True))
+        self._connection.execute(_ENTRIES.insert(), row)
 
     def _check_process(self) -> None:
         if os.getpid() != self._process:
@@ -189,8 +189,9 @@ class Store:
         except DBAPIError as error:
             reason = str(error.orig).strip().splitlines()[:1]
             raise LedgerError(
-                f"ledger {self.place}: {''.join(reason) or type(error).__name__}. Nothing was "
-                "charged by this call. Check that the database is there, intact and not locked."
+                f"ledger {self.place}: {''.join(reason) or type(error).__name__}. Release nothing: "
+                "whether this call was written is not known; to make the same call again is safe. "
+                "Check that the database is there, intact and not locked."
             ) from None
 
 
