@@ -152,13 +152,14 @@ class _Heads:
 @contextmanager
 def _batch_first(module: nn.Module) -> Iterator[None]:
     """For a moment, every layer inside takes the records in dimension 0."""
-    before = [(one, one.batch_first) for one in module.modules() if hasattr(one, "batch_first")]
-    for layer, _ in before:
+    layers: list[Any] = [one for one in module.modules() if hasattr(one, "batch_first")]
+    before = [layer.batch_first for layer in layers]
+    for layer in layers:
         layer.batch_first = True
     try:
         yield
     finally:
-        for layer, given in before:
+        for layer, given in zip(layers, before, strict=True):
             layer.batch_first = given
 
 
