@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyveil.errors import NotPrivate
+from polyveil.learn.contribution import PerRecord
 from polyveil.learn.rules.convolution_contribution import Convolution
 from polyveil.learn.rules.convolution_factors import Factors, Geometry
 from polyveil.learn.use import Rule, Use
@@ -71,7 +72,7 @@ class _Settings:
         geometry = Geometry(
             tuple(weight.shape), self.stride, self.padding, self.dilation, self.groups
         )
-        return Factors.of(image.detach(), signal.detach(), gradient.detach(), geometry, records)
+        return Factors.of(image.detach(), signal.detach(), geometry, records)
 
 
 class _Convolve(torch.autograd.Function):
@@ -120,21 +121,29 @@ def _rule(
         data, value = data.to(dtype), value.to(dtype)
         offset = None if offset is None else offset.to(dtype)
 
-    def hand_in(gradient: Tensor, image: Tensor) -> None:
-        factors = settings.factors(gradient, image, value, use.records)
-        use.add(
-            Convolution(
-                weight if weight.requires_grad else None,
-                bias if bias is not None and bias.requires_grad else None,
-                (factors,),
-            )
-        )
+    def hand_in(gradient: Tensor, inputs: Tensor) -> None:
+        offsets = None
+        if bias is not None and bias.requires_grad:
+            offsets = _offsets(gradient, use.records)
+        if weight.requires_grad:
+            trained = bias if offsets is not None else None
+            factors = settings.factors(gradient, inputs, value, use.records)
+            use.add(Convolution(weight, trained, (factors,), offsets))
+        elif offsets is not None:
+            use.add(PerRecord((bias,), (offsets,)))
 
     with torch.autocast(device, enabled=False):
         return cast(
             Tensor,
             _Convolve.apply(data, use.anchor, value, offset, settings, hand_in),  # type: ignore[no-untyped-call]
         )
+
+
+def _offsets(gradient: Tensor, records: int) -> Tensor:
+    """Each record's gradient of the bias, float32 [records, channels]."""
+    space = list(range(2, gradient.dim()))
+    rows = gradient.detach().sum(space, dtype=torch.float32)
+    return rows.view(records, -1, rows.shape[1]).sum(1)
 
 
 def _check(name: str, use: Use, data: Tensor, weight: Tensor, bias: Tensor | None) -> None:

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two factors of a convolution's weight gradient, and the products taken of them.
+"""The two factors of a convolution's weight gradient.
 
 The weight gradient of any convolution correlates an `image` with a `signal`:
 
-    gradient[s, i, k] = sum over records and positions t of signal[s, t] * image[i, t*stride + k]
+    gradient[s, i, k] = sum over positions t of signal[s, t] * image[i, t * stride + k * dilation]
 
 For a convolution the image is its input and the signal the gradient of its output; for a
-transposed convolution the two change places. All the rest is the same, and so is shared here.
-
-Gradients of single records come from one backend call too: the records of a chunk are laid side
-by side as groups of channels of one long record, and groups never mix (Rochette et al. 2019,
-https://arxiv.org/abs/1912.06015). A chunk is small enough that its gradients stay in cache.
+transposed convolution the two change places. All the rest is the same, and so is shared.
 """
 
 from __future__ import annotations
@@ -20,6 +16,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+# Bytes of a copy of the signal, scaled record by record, that are held at a time.
+_SCALED_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -48,35 +47,6 @@ class Geometry:
         return tuple((s + 2 * p - d * (k - 1) - 1) // t + 1 for s, k, t, p, d in parts)
 
 
-def weight_gradient(image: Tensor, signal: Tensor, geometry: Geometry, records: int) -> Tensor:
-    """Sum over the rows of the weight gradient, one for each of `records` groups of channels.
-
-    Args:
-      image: [rows, records * image channels, *space].
-      signal: [rows, records * signal channels, *positions].
-
-    Returns:
-      [records, *geometry.weight], in the precision of the factors.
-    """
-    signals, *rest = geometry.weight
-    # Only its shape is read: no memory stands behind it.
-    weight = image.new_zeros(()).expand(records * signals, *rest)
-    gradient: Tensor = torch.ops.aten.convolution_backward(
-        signal,
-        image,
-        weight,
-        None,
-        geometry.stride,
-        geometry.padding,
-        geometry.dilation,
-        False,
-        [0] * len(geometry.stride),
-        records * geometry.groups,
-        [False, True, False],
-    )[1]
-    return gradient.reshape(records, *geometry.weight)
-
-
 @dataclass(frozen=True)
 class Factors:
     """Image and signal of a batch of records, r rows a record, record-major.
@@ -84,24 +54,20 @@ class Factors:
     Attributes:
       image: [records * r, image channels, *space]. Secret.
       signal: [records * r, signal channels, *positions], of the same precision. Secret.
-      output: gradient of the layer's output, for the bias: the image or the signal. Secret.
       geometry: the convolution.
       records: number of records.
     """
 
     image: Tensor
     signal: Tensor
-    output: Tensor
     geometry: Geometry
     records: int
 
     @classmethod
-    def of(
-        cls, image: Tensor, signal: Tensor, output: Tensor, geometry: Geometry, records: int
-    ) -> Factors:
+    def of(cls, image: Tensor, signal: Tensor, geometry: Geometry, records: int) -> Factors:
         """The factors; cuts from the image what an output padding >= stride appended to it."""
         if geometry.positions(image.shape[2:]) == tuple(signal.shape[2:]):
-            return cls(image, signal, output, geometry, records)
+            return cls(image, signal, geometry, records)
         ends = []
         for size, kernel, stride, padding, dilation, count in zip(
             image.shape[2:],
@@ -116,46 +82,80 @@ class Factors:
             ends.append((padding, reach - padding - size))
         # F.pad counts dimensions from the last one; a negative number cuts.
         padded = functional.pad(image, [side for pair in reversed(ends) for side in pair])
-        bare = replace(geometry, padding=(0,) * len(ends))
-        return cls(padded, signal, output, bare, records)
+        return cls(padded, signal, replace(geometry, padding=(0,) * len(ends)), records)
 
     @property
     def rows(self) -> int:
         """Rows a record."""
         return self.image.shape[0] // self.records
 
-    def gradients(self, start: int, stop: int) -> Tensor:
-        """The weight gradients of records start .. stop - 1: [stop - start, *weight], float."""
-        image, signal = (
-            self._side_by_side(self.image, start, stop),
-            self._side_by_side(self.signal, start, stop),
+    @property
+    def channels_last(self) -> bool:
+        """Whether channels are what lies closest together in memory."""
+        return (
+            self.signal.dim() == 4
+            and not self.signal.is_contiguous()
+            and self.signal.is_contiguous(memory_format=torch.channels_last)
         )
-        return _float(weight_gradient(image, signal, self.geometry, stop - start))
 
-    def weighted(self, weights: Tensor, start: int, stop: int) -> Tensor:
-        """sum of weights[i] * gradient_i over records start .. stop - 1: [*weight], float.
-
-        A record of weight 0 leaves no trace, whatever its factors hold.
-        """
+    def chunk(self, start: int, stop: int) -> Factors:
+        """The factors of records start .. stop - 1, in a precision that sums may be taken in."""
         rows = slice(start * self.rows, stop * self.rows)
-        factor = weights[start:stop].repeat_interleave(self.rows)
-        image, signal = self.image[rows], self.signal[rows]
-        shape = (-1, *[1] * (image.dim() - 1))
-        scaled = signal.float() * factor.view(shape)
-        if not bool(torch.isfinite(scaled).all()) or bool((factor == 0).any()):
-            out = (factor == 0).view(shape)
-            scaled, image = scaled.masked_fill(out, 0.0), image.masked_fill(out, 0.0)
-        return weight_gradient(_float(image), scaled, self.geometry, 1)[0]
+        image, signal = in_full(self.image[rows]), in_full(self.signal[rows])
+        return Factors(image, signal, self.geometry, stop - start)
 
-    def _side_by_side(self, data: Tensor, start: int, stop: int) -> Tensor:
-        """[r, (stop - start) * channels, *space]: the chunk's records as groups of channels."""
-        rows = self.rows
-        chunk = data[start * rows : stop * rows]
-        if rows > 1:
-            chunk = chunk.view(stop - start, rows, *chunk.shape[1:]).transpose(0, 1)
-        return _float(chunk.reshape(rows, -1, *data.shape[2:]))
+    def without(self, out: Tensor) -> Factors:
+        """A copy in which records marked in `out`, bool [records], are zero."""
+        rows = out.repeat_interleave(self.rows).view(-1, *[1] * (self.image.dim() - 1))
+        image, signal = self.image.masked_fill(rows, 0.0), self.signal.masked_fill(rows, 0.0)
+        return replace(self, image=image, signal=signal)
+
+    def weighted_sum(self, weights: Tensor) -> Tensor:
+        """sum of weights[i] * gradient_i, [*weight]: as much work as without privacy."""
+        step = max(1, _SCALED_BYTES * self.records // (4 * self.signal.numel()))
+        total: Tensor | None = None
+        for start in range(0, self.records, step):
+            part = self.chunk(start, min(start + step, self.records))
+            scale = weights[start : start + step].repeat_interleave(self.rows)
+            signal = part.signal * scale.view(-1, *[1] * (self.signal.dim() - 1))
+            gradient = weight_gradient(part.image, signal, self.geometry, 1)
+            total = gradient if total is None else total.add_(gradient)
+        return weights.new_zeros(self.geometry.weight) if total is None else total
 
 
-def _float(data: Tensor) -> Tensor:
+def in_full(data: Tensor) -> Tensor:
     """Half precision is too coarse for sums over positions; double stays double."""
     return data if data.dtype == torch.float64 else data.float()
+
+
+def weight_gradient(image: Tensor, signal: Tensor, geometry: Geometry, records: int) -> Tensor:
+    """The sum over rows of the weight gradients of `records` groups of channels.
+
+    Args:
+      image: [rows, records * image channels, *space].
+      signal: [rows, records * signal channels, *positions].
+
+    Returns:
+      [records * signal channels, image channels / groups, *kernel], in the factors' precision.
+    """
+    signals, *rest = geometry.weight
+    last = image.dim() == 4 and not image.is_contiguous()
+    memory = torch.channels_last if last else torch.contiguous_format
+    # Only its shape and strides are read.
+    weight = torch.empty(
+        (records * signals, *rest), dtype=image.dtype, device=image.device, memory_format=memory
+    )
+    gradient: Tensor = torch.ops.aten.convolution_backward(
+        signal,
+        image,
+        weight,
+        None,
+        geometry.stride,
+        geometry.padding,
+        geometry.dilation,
+        False,
+        [0] * len(geometry.stride),
+        records * geometry.groups,
+        [False, True, False],
+    )[1]
+    return gradient
