@@ -143,11 +143,9 @@ def _print(view: LedgerView, *, as_json: bool) -> None:
 
 
 def _accounts(accounts: tuple[Spent, ...]) -> Table:
-    from rich.text import Text
-
     from polyveil.privacy.ledger.amount import plain
 
-    table = _table("data set", "runs", "spent ε", "δ", "held ε", "budget ε", "δ", "left ε, δ")
+    table = _table("data set", "runs", "spent ε", "δ", "held ε", "budget ε", "δ", "left")
     for spent in accounts:
         budget = spent.budget
         table.add_row(
@@ -164,7 +162,7 @@ def _accounts(accounts: tuple[Spent, ...]) -> Table:
 
 
 def _left(spent: Spent) -> Text:
-    """A bar of what is left, by the scarcer of the two; any rest shows at least one block."""
+    """A bar of what is left, of ε or δ, whichever is scarcer; any rest shows a block."""
     from rich.text import Text
 
     from polyveil.privacy.ledger.amount import plain
@@ -172,12 +170,15 @@ def _left(spent: Spent) -> Text:
     budget, rest = spent.budget, spent.remaining
     if budget is None or rest is None:
         return Text("no budget set", style="yellow")
-    pairs = ((rest.epsilon, budget.epsilon), (rest.delta, budget.delta))
-    share = min((float(left / whole) for left, whole in pairs if whole), default=0.0)
+    parts = (("ε", rest.epsilon, budget.epsilon), ("δ", rest.delta, budget.delta))
+    shares = [(float(left / whole) if whole else 0.0, name, left) for name, left, whole in parts]
+    if not budget.delta and not rest.delta:
+        shares.pop()  # a budget without δ is not used up, it is for pure-ε runs
+    share, name, scarcer = min(shares, key=lambda entry: entry[0])
     blocks = ceil(share * _BAR)
     style = "green" if share > 0.5 else "yellow" if share > 0.1 else "red"
     bar = Text("█" * blocks, style=style).append("░" * (_BAR - blocks), style="dim")
-    return bar.append(f" {plain(rest.epsilon)}, {plain(rest.delta)}", style="default")
+    return bar.append(f" {name} {plain(scarcer)}", style="default")
 
 
 def _history(entries: tuple[Entry, ...]) -> Table:
