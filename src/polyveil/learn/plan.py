@@ -71,9 +71,9 @@ class DataPlan:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """A network of the registry and its options, e.g. name = "cnn", width = 32."""
+    """A network of the registry and its options, e.g. name = "cnn", hidden = 64."""
 
-    name: str = "cnn"
+    name: str = "scatter-linear"
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -181,6 +181,12 @@ class Plan:
             raise UsageError("[fusion]: there is one model; expected two [[model]] tables.")
         if self.fusion is None and len(self.models) == 2:
             object.__setattr__(self, "fusion", FusionPlan())
+        method = None if self.fusion is None else self.fusion.method
+        if method == "inverse error" and self.data.validation == 0:
+            raise UsageError(
+                "[fusion] method: inverse error weighs by held-out records; expected "
+                "[data] validation > 0, or another method."
+            )
 
     @staticmethod
     def read(path: Path) -> Plan:

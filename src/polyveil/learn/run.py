@@ -32,9 +32,10 @@ from polyveil.learn.labelled import Labelled
 from polyveil.learn.plan import ModelPlan, Plan, PrivacyPlan, TrainingPlan
 from polyveil.learn.private import PrivateTraining
 from polyveil.learn.progress import Listener, Stepped, Told
+from polyveil.learn.rows import AT_ONCE, Rows, rows_for
 from polyveil.learn.schedule import Schedule
 from polyveil.learn.threshold import PrivateQuantile
-from polyveil.learn.views import scaled, views
+from polyveil.learn.views import views
 from polyveil.models.accuracy import accuracy
 from polyveil.models.registry import build
 
@@ -44,7 +45,6 @@ MEASUREMENTS = 20
 LEARNING_RATE = {"adam": 2e-3, "sgd": 0.5}
 _KEEP_EVERY = 20.0
 """Seconds of work that a kill may cost."""
-_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class Run:
             self._seed(-1)
             self.model = network(job.model, job.train)
         self._optimizer = optimizer(self.model, training)
-        records = (torch.from_numpy(job.train.images), torch.from_numpy(job.train.labels))
+        self._rows = rows_for(self.model, job.train, views=training.augment)
         self._private = PrivateTraining(
-            self.model,
+            self._rows.network,
             self._optimizer,
-            records,
+            (self._rows.values, torch.from_numpy(job.train.labels)),
             batch_size=training.batch_size or job.schedule.expected_batch,
             epochs=training.epochs,
             noise_multiplier=job.schedule.noise_multiplier,
@@ -108,6 +108,7 @@ class Run:
             views=training.augment,
             secret=job.own_secret,
         )
+        self._measured: Rows | None = None
         self._average = WeightAverage(self.model, training.averaging)
         self._history: list[Measured] = []
         self._seconds, self._resumed = 0.0, time.monotonic()
@@ -139,8 +140,8 @@ class Run:
                 stack.enter_context(choice.pinned(name))
             self.model.train()
             self._seed(self.steps_done, 0)
-            for pixels, labels in self._private.batches():
-                self._learn(pixels, labels)
+            for values, labels in self._private.batches():
+                self._learn(values, labels)
                 piece += 1
                 if self.steps_done == before:
                     self._seed(before, piece)
@@ -164,16 +165,16 @@ class Run:
             state = self.model.state_dict()
             return {name: value.detach().cpu().clone() for name, value in state.items()}
 
-    def probabilities(self, data: Labelled) -> Tensor:
-        """Class probabilities by the averaged weights, float32 [records, classes]."""
+    def probabilities(self) -> Tensor:
+        """Of the held-out records' classes by the averaged weights, float32 [records, classes]."""
         with self._average.applied():
-            return scores(self.model, data).softmax(1)
+            return self._scores().softmax(1)
 
-    def _learn(self, pixels: Tensor, labels: Tensor) -> None:
+    def _learn(self, values: Tensor, labels: Tensor) -> None:
         training = self._job.plan.training
-        inputs = views(scaled(pixels), training.augment, flip=training.flip)
+        inputs = views(self._rows.as_input(values), training.augment, flip=training.flip)
         answers = labels.repeat_interleave(training.augment)
-        losses = functional.cross_entropy(self.model(inputs), answers, reduction="none")
+        losses = functional.cross_entropy(self._rows.network(inputs), answers, reduction="none")
         self._private.backward(losses)
 
     def _measure(self, on_progress: Listener) -> None:
@@ -185,12 +186,26 @@ class Run:
             told = Measured(epoch, epsilon)
         else:
             with self._average.applied():
-                found = count(scores(self.model, job.held_out), job.held_out)
+                found = count(self._scores(), job.held_out)
             stream = f"model {job.number}"
             told = job.meter.tell(found, epoch=epoch, epsilon=epsilon, step=step, stream=stream)
         self._history.append(told)
         self._keep()
         on_progress(Told(job.model.name, told))
+
+    @torch.no_grad()
+    def _scores(self) -> Tensor:
+        """Logits of the held-out records by the weights as they are."""
+        if self._measured is None:
+            assert self._job.held_out is not None  # noqa: S101 - narrows the type for mypy
+            self._measured = rows_for(self.model, self._job.held_out, views=1)
+        rows, training = self._measured, self.model.training
+        self.model.eval()
+        try:
+            parts = torch.split(rows.values, AT_ONCE)
+            return torch.cat([rows.network(rows.as_input(part)).float() for part in parts])
+        finally:
+            self.model.train(training)
 
     def _seed(self, step: int, piece: int = 0) -> None:
         """Views and dropout of a step are the same whenever it is done."""
@@ -248,18 +263,6 @@ def measuring_steps(steps: int, epochs: int) -> frozenset[int]:
     """Steps after which held-out records are looked at: once an epoch, at most MEASUREMENTS."""
     count = min(epochs, MEASUREMENTS, steps)
     return frozenset(round(steps * at / count) for at in range(1, count + 1))
-
-
-@torch.no_grad()
-def scores(model: nn.Module, data: Labelled) -> Tensor:
-    """Logits of every record in order, float32 [records, classes]."""
-    training = model.training
-    model.eval()
-    try:
-        parts = torch.split(torch.from_numpy(data.images), _AT_ONCE)
-        return torch.cat([model(scaled(part)).float() for part in parts])
-    finally:
-        model.train(training)
 
 
 def count(logits: Tensor, data: Labelled) -> Counted:

@@ -43,7 +43,7 @@ def fused_figures(work: Work, runs: Sequence[Run]) -> Measured | None:
     """How good both networks are together; None with one, or without held-out records."""
     if work.plan.fusion is None or work.held_out is None:
         return None
-    each = np.stack([np.asarray(run.probabilities(work.held_out)) for run in runs])
+    each = np.stack([np.asarray(run.probabilities()) for run in runs])
     shares = _shares(work.plan.fusion.method, each, runs, len(work.held_out))
     together = torch.from_numpy(fuse(each, shares))
     # Probabilities rank as logits do, and their logarithms are logits of the same probabilities.
