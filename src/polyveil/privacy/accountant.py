@@ -277,23 +277,32 @@ def _smallest_noise(event: SampledGaussian, epsilon: float, delta: float) -> flo
         return math.log(max(spent, 1e-300) / epsilon) if math.isfinite(spent) else 700.0
 
     least, most = math.log(LEAST_NOISE), math.log(MOST_NOISE)
-    # Without sampling this much is enough by theorem.
-    whole = gaussian.noise_multiplier_for(epsilon=epsilon, delta=delta) * math.sqrt(event.steps)
-    high = min(max(math.log(whole), least), most)
-    near = _bracketed(lambda x: excess(x, _COARSER), least, high, 1e-3, first=math.log(2))
+    high = min(max(_guess(event, epsilon, delta) + 0.05, least), most)
+    while high < most and excess(high, _COARSER) > 0:
+        high = min(high + 0.2, most)
+    near = _bracketed(lambda x: excess(x, _COARSER), least, high, 1e-3, first=0.1)
     steepness = (excess(near - 0.01, _COARSER) - excess(near + 0.01, _COARSER)) / 0.02
-    for _ in range(4):
+    for _ in range(6):
         found = excess(near)
         if -0.5 * _TOLERANCE * steepness < found <= 0 or (near == least and found <= 0):
             return math.exp(near)
-        near += found / max(steepness, 0.1) + 0.25 * _TOLERANCE
-        near = min(max(near, least), most)
+        move = found / max(steepness, 0.1) + 0.25 * _TOLERANCE
+        near = min(max(near + min(max(move, -0.2), 0.2), least), most)
     step = 1e-3
     while excess(near) > 0:
         if near >= most:
             raise _unreachable(event, epsilon, delta)
         near, step = min(near + step, most), 2 * step
     return math.exp(_bracketed(excess, least, near, _TOLERANCE, first=2e-3))
+
+
+def _guess(event: SampledGaussian, epsilon: float, delta: float) -> float:
+    """ln of a likely noise multiplier: many rare steps are one Gaussian, in the limit.
+
+    Its multiplier is 1 / (q sqrt(T (e^(1/z²) - 1))); Bu et al. 2020, arXiv:1911.11607.
+    """
+    one = gaussian.noise_multiplier_for(epsilon=epsilon, delta=delta)
+    return -0.5 * math.log(math.log1p((1 / (one * event.rate)) ** 2 / event.steps))
 
 
 def _bracketed(
