@@ -30,6 +30,9 @@ from polyveil.errors import UsageError
 from polyveil.models import checks
 from polyveil.models.wavelets import low_pass, morlet
 
+_TOGETHER = 4
+"""Records transformed at a time: more leave the caches, at twice the time a record."""
+
 
 class Scattering(nn.Module):
     """float32 [N, C, H, W] -> float32 [N, C * maps, H / 2^scales, W / 2^scales].
@@ -66,6 +69,9 @@ class Scattering(nn.Module):
         self.register_buffer("average", low_pass(padded, scales).float(), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([self._features(part) for part in torch.split(images, _TOGETHER)])
+
+    def _features(self, images: Tensor) -> Tensor:
         records, channels = images.shape[:2]
         padded = functional.pad(images, [self.border] * 4, mode="reflect")
         spectrum = torch.fft.fft2(padded.flatten(0, 1)).unsqueeze(1)
