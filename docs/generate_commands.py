@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,17 @@ def lines() -> list[str]:
         group.epilog or "",
         "",
     ]
-    for name, command in group.commands.items():
+    for name, command in verbs(group):
         page += [f"## polyveil {name}", "", *paragraphs(command), *options(command)]
     return page[:-1]
+
+
+def verbs(group: Any) -> Iterator[tuple[str, Any]]:
+    """Every command with its words; those of a group one by one."""
+    for name, command in group.commands.items():
+        inner = verbs(command) if hasattr(command, "commands") else [("", command)]
+        for words, leaf in inner:
+            yield f"{name} {words}".strip(), leaf
 
 
 def paragraphs(command: Any) -> list[str]:
