@@ -5,11 +5,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from polyveil.errors import NotPrivate
+from polyveil.learn import choice
+from polyveil.learn.rules import convolution_gram
 from polyveil.learn.rules.convolution import RULES
+from polyveil.learn.rules.convolution_factors import Factors, Geometry
+from polyveil.learn.rules.convolution_products import Grouped
 
 torch.set_num_threads(1)
 
@@ -239,13 +242,79 @@ def test_a_weight_used_twice():
         torch.testing.assert_close(got, reference.sum(0), rtol=1e-4, atol=1e-3)
 
 
-def test_what_cannot_be_split_into_records_is_refused():
-    layer = torch.nn.Conv2d(3, 4, 3)
-    with pytest.raises(NotPrivate, match="no batch dimension"):
-        watched(layer, torch.randn(3, 6, 6), 3)
-    with pytest.raises(NotPrivate, match="5 rows for 2 records"):
-        watched(layer, torch.randn(5, 3, 6, 6), 2)
-    with pytest.raises(NotPrivate, match="computed from parameters"), Watch(OneUse(2)):
-        functional.conv2d(torch.randn(2, 3, 6, 6), layer.weight * 2)
-    with pytest.raises(NotPrivate, match="trainable parameter"), Watch(OneUse(2)):
-        functional.conv2d(torch.nn.Parameter(torch.randn(2, 3, 6, 6)), layer.weight)
+def test_what_cannot_be_split_into_records_is_left_to_the_fall_back():
+    layer, rule = torch.nn.Conv2d(3, 4, 3), RULES[torch.conv2d]
+    data = torch.randn(4, 3, 6, 6)
+    for inputs, weight, records in (
+        (data[0], layer.weight, 3),
+        (data, layer.weight, 3),
+        (data, layer.weight * 2, 4),
+        (torch.nn.Parameter(data), layer.weight, 4),
+    ):
+        use = OneUse(records)
+        assert rule(use, torch.conv2d, (inputs, weight), {}) is NotImplemented
+        assert not use.contributions
+
+
+def norms_by(way, contribution):
+    with choice.pinned(way):
+        return contribution.squared_norms()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_all_ways_agree(rows, last, groups, stride):
+    layer = torch.nn.Conv2d(16, 32, 3, padding=1, stride=stride, groups=groups)
+    data = torch.randn(5 * rows, 16, 6, 6)
+    if last:
+        data = data.contiguous(memory_format=torch.channels_last)
+        layer = layer.to(memory_format=torch.channels_last)
+    (contribution,), _, _ = watched(layer, data, 5)
+    norms = sum(part.flatten(1).square().sum(1) for part in alone(layer, data, 5))
+    weights = torch.rand(5)
+    wanted = contribution.weighted_sum(weights)
+    for way in ("groups", "large groups", "patches", "gram"):
+        torch.testing.assert_close(norms_by(way, contribution), norms, rtol=1e-3, atol=1e-3)
+        with choice.pinned(way):
+            squares, sums = contribution.clipped(lambda squares: weights)
+        torch.testing.assert_close(squares, norms, rtol=1e-3, atol=1e-3)
+        for got, expected in zip(sums, wanted, strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_gram_norms_never_fall_short_where_terms_cancel():
+    """The image is all but constant and the signal sums to zero: what is left is rounding."""
+    image = 1e4 + torch.randn(64, 16, 6, 6)
+    signal = torch.randn(64, 16, 4, 4)
+    signal -= signal.mean((2, 3), keepdim=True)
+    geometry = Geometry((16, 16, 3, 3), (1, 1), (0, 0), (1, 1), 1)
+    exact = Factors(image.double(), signal.double(), geometry, 64)
+    short = Factors(image, signal, geometry, 64)
+    assert convolution_gram.worth_trying(short)
+    lengths = Grouped(exact, 1 << 20).gradients(0, 64).square().sum(1)
+    assert (convolution_gram.squared_norms(short) >= lengths).all()
+
+
+def test_a_chunk_is_all_that_is_held():
+    """256 records of 147,456 numbers would be 151 MB; no allocation comes near a tenth."""
+    layer = torch.nn.Conv2d(128, 128, 3, padding=1)
+    (contribution,), _, _ = watched(layer, torch.randn(256, 128, 4, 4), 256)
+    for way in ("groups", "patches", "gram"):
+        with choice.pinned(way), Largest() as largest:
+            contribution.clipped(torch.ones_like)
+        assert 0 < largest.bytes <= 10 << 20, way
+
+
+class Largest(TorchDispatchMode):
+    """Bytes of the largest tensor that any operation returns."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for one in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(one, torch.Tensor):
+                self.bytes = max(self.bytes, one.numel() * one.element_size())
+        return result

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from polyveil.errors import NotPrivate
 from polyveil.learn.contribution import PerRecord
 from polyveil.learn.rules.convolution_contribution import Convolution
 from polyveil.learn.rules.convolution_factors import Factors, Geometry
+from polyveil.learn.rules.operands import is_computed, is_trainable
 from polyveil.learn.use import Rule, Use
 
 _PLAIN = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
@@ -103,16 +103,19 @@ class _Convolve(torch.autograd.Function):
         return to_input, None, None, None, None, None
 
 
-def _rule(
-    use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Tensor:
-    """Run one call of a torch convolution and hand in what its parameters contribute."""
+def _rule(use: Use, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run one call of a torch convolution and hand in what its parameters contribute.
+
+    NotImplemented where the data has no records in dimension 0, is itself a parameter, or a
+    weight is computed from parameters.
+    """
     transposed = "transpose" in func.__name__
     names = (*_TRANSPOSED, "dilation") if transposed else _PLAIN
     call = {**_DEFAULTS, "groups": 1, **dict(zip(names, args, strict=False)), **kwargs}
     data, weight, bias = call["input"], call["weight"], call["bias"]
     dimensions = weight.dim() - 2
-    _check(func.__name__, use, data, weight, bias)
+    if not _covered(use, data, weight, bias):
+        return NotImplemented
     data, settings = _settings(call, data, weight, dimensions, transposed)
     device = data.device.type
     value, offset = weight.detach(), None if bias is None else bias.detach()
@@ -146,26 +149,10 @@ def _offsets(gradient: Tensor, records: int) -> Tensor:
     return rows.view(records, -1, rows.shape[1]).sum(1)
 
 
-def _check(name: str, use: Use, data: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    """Refuse what is not a convolution of a batch of records by parameters."""
-    if isinstance(data, nn.Parameter) and data.requires_grad:
-        raise NotPrivate(f"{name}: the data is a trainable parameter; expected records.")
-    for what, value in (("weight", weight), ("bias", bias)):
-        if value is not None and value.requires_grad and not isinstance(value, nn.Parameter):
-            raise NotPrivate(
-                f"{name}: the {what} is computed from parameters; expected a parameter itself. "
-                "Remove the parametrization (weight norm, spectral norm) before training."
-            )
-    if data.dim() != weight.dim():
-        raise NotPrivate(
-            f"{name}: an input of shape {tuple(data.shape)} has no batch dimension; "
-            f"expected {weight.dim()} dimensions, the first one over records."
-        )
-    if data.shape[0] % use.records:
-        raise NotPrivate(
-            f"{name}: {data.shape[0]} rows for {use.records} records; expected the same number "
-            "of rows for every record, in dimension 0."
-        )
+def _covered(use: Use, data: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether this is a convolution of a batch of records by parameters themselves."""
+    batched = data.dim() == weight.dim() and data.shape[0] % use.records == 0
+    return batched and not (is_trainable(data) or is_computed(weight) or is_computed(bias))
 
 
 def _settings(
