@@ -6,7 +6,7 @@ record is in one of two parts: the weights tell of the one, the figures of the o
 are noised to the same (epsilon, delta) therefore cost nothing beyond it (parallel composition).
 
 One measurement counts the records that are right at the first guess, right within five, and sums
-their losses, each loss capped at `LOSS_CAP` and divided by it: one record moves each by at most 1.
+their losses, each loss capped at `loss_cap` and divided by it: one record moves each by at most 1.
 
 Source: McSherry, SIGMOD 2009, Theorem 4, https://doi.org/10.1145/1559845.1559850
 """
@@ -21,9 +21,14 @@ from typing import Any
 from polyveil.learn.noise import SecretNoise
 from polyveil.privacy.gaussian import noise_multiplier_for
 
-LOSS_CAP = 8.0
-"""Nats beyond which a held-out record's loss counts no more."""
 TOP = 5
+_GRAIN = 64
+"""Noised sums are rounded to this part of a record: the lowest bits of a float would tell more."""
+
+
+def loss_cap(classes: int) -> float:
+    """Nats beyond which a record's loss counts no more: twice the loss of knowing nothing."""
+    return 2 * math.log(max(2, classes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Counted:
 
     Attributes:
       first, five: records whose class is the first guess, or among the first five.
-      loss: sum of min(loss, LOSS_CAP), nats.
+      loss: sum of min(loss, `loss_cap`), nats.
       records: how many were looked at. Taken to be public.
     """
 
@@ -79,7 +84,7 @@ class Meter:
     ) -> None:
         own = hashlib.blake2b(b"held-out figures", key=secret, digest_size=32).digest()
         self._noise = SecretNoise(own)
-        self._five = classes > TOP
+        self._five, self._cap = classes > TOP, loss_cap(classes)
         self.deviation = 0.0
         if budget is not None:
             figures = measurements * (3 if self._five else 2)
@@ -95,8 +100,7 @@ class Meter:
 
         def share(value: float, normal: float) -> float:
             noised = value + self.deviation * normal
-            # Whole records: the lowest bits of a float would tell of the sum behind the noise.
-            noised = round(noised) if self.deviation else noised
+            noised = round(noised * _GRAIN) / _GRAIN if self.deviation else noised
             return min(max(noised / records, 0.0), 1.0)
 
         return Measured(
@@ -104,7 +108,7 @@ class Meter:
             epsilon=epsilon,
             top1=share(counted.first, noise[0]),
             top5=share(counted.five, noise[1]) if self._five else None,
-            loss=LOSS_CAP * share(counted.loss / LOSS_CAP, noise[2]),
+            loss=self._cap * share(counted.loss / self._cap, noise[2]),
         )
 
     def blur(self, records: int) -> float:

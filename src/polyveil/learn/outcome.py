@@ -116,21 +116,35 @@ class TrainReport:
             return self.guarantee.sentence
         return f"No guarantee. {self.reason}"
 
+    @property
+    def intent(self) -> str:
+        """What is trained on how much, how, one sentence without its verb."""
+        names = " and ".join(one.name for one in self.models)
+        steps = sum(one.steps for one in self.models)
+        return (
+            f"{names} on {self.data.records:,} records, {len(self.data.classes)} classes: "
+            f"{steps:,} noised steps, each record in a step with chance {self.models[0].rate:.2g}"
+        )
+
+    @property
+    def budget(self) -> str:
+        """What the ledger charges, one sentence."""
+        if self.charged is None:
+            return "The ledger charges nothing."
+        epsilon, delta = self.charged
+        verb = "would charge" if self.dry_run else "charges"
+        return (
+            f"The ledger {verb} data set {self.data.hash[:12]} with ε = {epsilon:.4g}, "
+            f"δ = {delta:g}."
+        )
+
     def summary(self) -> str:
         """A few lines for a person."""
-        names = " and ".join(one.name for one in self.models)
-        data = f"{self.data.records:,} records, {len(self.data.classes)} classes"
         if self.dry_run:
-            model = self.models[0]
-            lines = [
-                f"Would train {names} on {data}: {model.steps:,} noised steps, each record in one "
-                f"of them with chance {model.rate:.3g}. Nothing was trained, charged or written."
-            ]
+            lines = [f"Would train {self.intent}. Nothing was trained, charged or written."]
         else:
-            lines = [f"Trained {names} on {data}, in {duration(self.seconds)}."]
-            lines += self._figures()
-        lines.append(self.promise)
-        lines.append(self._budget())
+            lines = [f"Trained {self.intent}; {duration(self.seconds)}.", *self._figures()]
+        lines += [self.promise, self.budget]
         lines += [f"Refused: {count} × {reason}" for reason, count in self.refused.items()]
         return "\n".join(lines)
 
@@ -143,15 +157,6 @@ class TrainReport:
             f"Right at the first guess {best.top1:.1%}{five} of {self.data.held_out:,} held-out "
             f"records{plus_minus(self.data.blur)}."
         ]
-
-    def _budget(self) -> str:
-        if self.charged is None:
-            return "The ledger charges nothing."
-        epsilon, delta = self.charged
-        verb = "would charge" if self.dry_run else "charges"
-        return (
-            f"The ledger {verb} data set {self.data.hash[:12]} with ε = {epsilon:g}, δ = {delta:g}."
-        )
 
     def to_json(self) -> dict[str, Any]:
         """Versioned JSON; `from_json` gives an equal report."""

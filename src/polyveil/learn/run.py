@@ -27,7 +27,7 @@ from torch.nn import functional
 from polyveil.learn import choice
 from polyveil.learn.averaging import WeightAverage
 from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
-from polyveil.learn.history import LOSS_CAP, Counted, Measured, Meter
+from polyveil.learn.history import Counted, Measured, Meter, loss_cap
 from polyveil.learn.labelled import Labelled
 from polyveil.learn.plan import ModelPlan, Plan, PrivacyPlan, TrainingPlan
 from polyveil.learn.private import PrivateTraining
@@ -271,6 +271,7 @@ def count(logits: Tensor, data: Labelled) -> Counted:
         return Counted(0.0, 0.0, 0.0, 0)
     found = accuracy(np.asarray(logits), data.labels)
     losses = functional.cross_entropy(logits, torch.from_numpy(data.labels), reduction="none")
-    capped = losses.double().nan_to_num(nan=LOSS_CAP).clamp(0.0, LOSS_CAP)
+    cap = loss_cap(len(data.classes))
+    capped = losses.double().nan_to_num(nan=cap).clamp(0.0, cap)
     total = float(capped.sum())
     return Counted(found.top1 * len(data), found.top5 * len(data), total, len(data))

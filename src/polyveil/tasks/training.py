@@ -110,7 +110,8 @@ def _trained(
         settings.on_progress(Said("Reading the records."))
         train, held_out = _records(plan, folder.secret)
         work = Work.of(plan, train, held_out, folder.secret)
-        settings.on_progress(Said(planned_report(work, sources.data).summary()))
+        planned = planned_report(work, sources.data)
+        settings.on_progress(Said(f"Training {planned.intent}. {planned.budget}"))
         with _reserved(work, sources, folder, settings):
             runs = []
             for number in range(1, len(plan.models) + 1):
