@@ -122,6 +122,7 @@ class Store:
         with self._told(), self._connection.begin():
             if not self._sqlite:
                 self._connection.execute(text("SET LOCAL synchronous_commit = on"))
+                self._connection.execute(text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
                 lock = text("SELECT pg_advisory_xact_lock(:lock)")
                 self._connection.execute(lock, {"lock": _LOCK})
             yield
@@ -197,7 +198,8 @@ class Store:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, poolclass=NullPool)
+        # Each statement after the lock must see what was committed while waiting for it.
+        return create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED")
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_SECONDS})
 
     @event.listens_for(engine, "connect")
