@@ -233,6 +233,10 @@ class Centred(nn.Module):
         return outputs - outputs.mean(0)
 
 
+def normalised() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4))
+
+
 def batch_relative(losses: Tensor) -> Tensor:
     return losses / losses.sum()
 
@@ -240,7 +244,7 @@ def batch_relative(losses: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("model", "loss", "message"),
     [
-        (lambda: nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)), None, r"1 \(BatchNorm1d\).*GroupNorm\(4, 4\)"),
+        (normalised, None, r"1 \(BatchNorm1d\).*GroupNorm\(4, 4\)"),
         (Unused, None, "left_out.weight, left_out.bias: trainable, but"),
         (Centred, None, "layer: the loss of record 0 depends on record"),
         (network, batch_relative, "depends on record"),
