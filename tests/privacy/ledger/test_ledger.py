@@ -181,8 +181,7 @@ def test_agrees_with_a_naive_twin(tmp_path_factory: pytest.TempPathFactory, todo
         assert ledger.verify().intact
 
 
-def test_processes_at_once_sum_exactly(opened: Opened) -> None:
-    opened().close()
+def test_processes_at_once_make_one_ledger_and_sum_exactly(opened: Opened) -> None:
     children = []
     for worker in range(4):
         child = os.fork()

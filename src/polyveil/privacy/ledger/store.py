@@ -121,8 +121,6 @@ class Store:
         self._check_process()
         with self._told(), self._connection.begin():
             if not self._sqlite:
-                self._connection.execute(text("SET LOCAL synchronous_commit = on"))
-                self._connection.execute(text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
                 lock = text("SELECT pg_advisory_xact_lock(:lock)")
                 self._connection.execute(lock, {"lock": _LOCK})
             yield
@@ -197,9 +195,24 @@ class Store:
 
 
 def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        # Each statement after the lock must see what was committed while waiting for it.
-        return create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED")
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+
+
+def _postgresql(url: URL) -> Engine:
+    # Each statement after the lock must see what was committed while waiting for it.
+    engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED")
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")
+            cursor.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'")
+        connection.commit()  # or the settings go with the first transaction that is rolled back
+
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_SECONDS})
 
     @event.listens_for(engine, "connect")
