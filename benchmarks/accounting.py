@@ -2,7 +2,7 @@
 """Is the promised epsilon kept in random settings, and would a faulty mechanism be noticed?
 
 Three parts. 1: for 1,000 random (rate, steps, delta, target) the noise that is returned must spend
-at most the target, and the RDP bound must not lie below the PLD bound. The grid here is up to twenty
+at most the target, and the RDP bound must not lie below the PLD bound. The grid here is up to 20
 times coarser than the default, which is as safe (always rounded up) and cheaper. 2: on settings of
 their own, at the default grid, epsilon against dp-accounting called directly. 3: mechanisms with
 planted faults, and right ones for the rate of false alarms.
