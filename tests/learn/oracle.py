@@ -47,7 +47,7 @@ def per_record_gradients(
 
 def norms(gradients: Mapping[str, Tensor], names: Iterable[str] | None = None) -> Tensor:
     """L2 norm of every record's gradient over the named parameters (all unless stated)."""
-    chosen = [gradients[name].flatten(1) for name in (names or gradients)]
+    chosen = [gradients[name].reshape(len(gradients[name]), -1) for name in (names or gradients)]
     return torch.cat(chosen, dim=1).double().norm(dim=1)
 
 
