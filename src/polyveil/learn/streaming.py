@@ -44,12 +44,14 @@ def clipped_in_one_pass(
     d, p = inputs.shape[2], gradients.shape[2]
     squared_norms = inputs.new_empty(inputs.shape[0])
     total = inputs.new_zeros(d * p)
-    for part, products in _products(inputs, gradients):
-        own = _squared_lengths(products)
+    place = 0
+    for products in _products(inputs, gradients):
+        part = slice(place, place + products.shape[0])
+        own = _squared_lengths(products, out=squared_norms[part])
         if extra is not None:
             own.add_(extra[part])
-        squared_norms[part] = own
         total.addmv_(products.t(), rule(own))
+        place = part.stop
     if d < p:
         return squared_norms, total.view(d, p).t().contiguous()
     return squared_norms, total.view(p, d)
@@ -57,7 +59,7 @@ def clipped_in_one_pass(
 
 def streamed_norms(inputs: Tensor, gradients: Tensor) -> Tensor:
     """|b_i^T a_i|^2 of every record, [records], from the products themselves."""
-    return torch.cat([_squared_lengths(each) for _, each in _products(inputs, gradients)])
+    return torch.cat([_squared_lengths(each) for each in _products(inputs, gradients)])
 
 
 def gram_norms(inputs: Tensor, gradients: Tensor) -> Tensor:
@@ -82,22 +84,23 @@ def weighted_sum(inputs: Tensor, gradients: Tensor, weights: Tensor) -> Tensor:
     return torch.mm(gradients.flatten(0, 1).t(), inputs.flatten(0, 1))
 
 
-def _products(inputs: Tensor, gradients: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """(which records, their gradients [some records, d * p]); gone when the next part is asked for.
+def _products(inputs: Tensor, gradients: Tensor) -> Iterator[Tensor]:
+    """The next few records' gradients [few, d * p]; gone when the next few are asked for.
 
     The longer side runs along memory, which the matrix library likes better.
     """
     left, right = gradients, inputs
     if inputs.shape[2] < gradients.shape[2]:
         left, right = inputs, gradients
-    records, size = left.shape[0], left.shape[2] * right.shape[2]
-    count = records_at_once(size, records, inputs.device)
-    held = _scratch(count * size, inputs.device).view(count, left.shape[2], right.shape[2])
-    for start in range(0, records, count):
-        part = slice(start, min(start + count, records))
-        products = held[: part.stop - start]
-        torch.bmm(left[part].mT, right[part], out=products)
-        yield part, products.flatten(1)
+    records, rows, columns = left.shape[0], left.shape[2], right.shape[2]
+    count = records_at_once(rows * columns, records, inputs.device)
+    count = -(-records // -(-records // count))  # as many parts, of nearly equal size
+    held = _scratch(count * rows * columns, inputs.device).view(count, rows, columns)
+    flat = held.flatten(1)
+    for some, others in zip(torch.split(left.mT, count), torch.split(right, count), strict=True):
+        few = some.shape[0]
+        torch.bmm(some, others, out=held if few == count else held[:few])
+        yield flat if few == count else flat[:few]
 
 
 def _scratch(floats: int, device: torch.device) -> Tensor:
@@ -110,6 +113,6 @@ def _scratch(floats: int, device: torch.device) -> Tensor:
     return kept[:floats]
 
 
-def _squared_lengths(products: Tensor) -> Tensor:
-    lengths: Tensor = torch.linalg.vector_norm(products, dim=1)
+def _squared_lengths(products: Tensor, *, out: Tensor | None = None) -> Tensor:
+    lengths: Tensor = torch.linalg.vector_norm(products, dim=1, out=out)
     return lengths.square_()
