@@ -48,6 +48,22 @@ def test_raster_merges_rows_and_z_curve_merges_squares() -> None:
     assert set(curve.members[0]) == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
+def test_only_the_z_curve_keeps_tokens_of_odd_rows_together() -> None:
+    """7 x 7 patches, as of a 28 x 28 picture."""
+
+    def torn(order: str) -> int:
+        pairs = [pair for pair in Grid.of(7, 7, order).pooled().members if len(pair) == 2]
+        return sum(abs(a[0] - b[0]) + abs(a[1] - b[1]) > 1 for a, b in pairs)
+
+    assert torn("raster") == 3
+    assert torn("z-curve") == 0
+
+
+def test_once_pooled_both_orders_merge_the_same_patches() -> None:
+    once = [{frozenset(m) for m in Grid.of(8, 8, order).pooled().members} for order in ORDERS]
+    assert once[0] == once[1]
+
+
 def test_neighbours_stay_one_step_apart() -> None:
     """After pooling a step is one token wide: rows of 4 x 4 patches become 4 x 2 tokens."""
     places = Grid.of(4, 4).pooled().places()

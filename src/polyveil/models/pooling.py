@@ -7,8 +7,9 @@ token in the picture also after pooling, so a `Grid` keeps it: the centre of the
 token stands for.
 
 The order of the sequence decides which tokens are merged. "raster" (row by row, what the paper
-draws) merges neighbours in a row, 1 x 2, then 1 x 4 patches. "z-curve" (Morton order) merges
-1 x 2, then 2 x 2 patches, and so keeps tokens compact.
+draws) merges neighbours in a row, 1 x 2, then 1 x 4 patches, and where rows are odd the end of one
+row with the start of the next. "z-curve" (Morton order) merges 1 x 2, then 2 x 2 patches, and keeps
+tokens compact on any grid. With one pooling and even rows both merge the same patches.
 
 Source: Pan et al., ICCV 2021, https://arxiv.org/abs/2103.10619 (one-dimensional pooling of
 tokens, mean instead of a class token; it pools by 3 with stride 2, Yang 2024 does not say).
