@@ -53,6 +53,10 @@ class WeightAverage:
         finally:
             self._put(own)
 
+    def apply(self) -> None:
+        """The model's weights become the mean, for good."""
+        self._put(self._mean)
+
     def state_dict(self) -> dict[str, object]:
         """What a checkpoint keeps."""
         return {"steps": self._steps, "mean": dict(self._mean)}

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""polyveil train: what it prints, its exit codes, and that nothing heavy loads before it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from polyveil.apps.cli.main import app
+from polyveil.errors import EXIT_BUDGET_EXCEEDED, EXIT_CLEAN, EXIT_RECORDS_REFUSED, EXIT_USAGE
+
+pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "learn"))
+
+from small_pictures import save
+
+PLAN = """
+[data]
+path = "a.npz"
+[privacy]
+epsilon = 8
+[training]
+epochs = 2
+batch_size = 64
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("POLYVEIL_LEDGER", raising=False)
+    save(tmp_path / "a.npz", 300)
+    (tmp_path / "plan.toml").write_text(PLAN)
+    return tmp_path / "plan.toml"
+
+
+def invoke(*words: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["train", *map(str, words)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_it_prints_accuracy_guarantee_and_charge(plan: Path, tmp_path: Path) -> None:
+    code, out, err = invoke(plan, "--out", tmp_path / "run")
+    assert code == EXIT_CLEAN and err == ""
+    assert "Right at the first guess" in out and "Differential privacy with" in out
+    assert "The ledger charges data set" in out and "model_card.md" in out
+    code, out, err = invoke(plan, "--out", tmp_path / "run", "--json")
+    assert json.loads(out)["schema"] == "polyveil.train/1" and err == ""  # finished: a no-op
+
+
+def test_json_tells_progress_line_by_line_on_stderr(plan: Path, tmp_path: Path) -> None:
+    code, out, err = invoke(plan, "--out", tmp_path / "run", "--json")
+    events = [json.loads(line) for line in err.splitlines()]
+    assert code == EXIT_CLEAN and {e["event"] for e in events} == {"said", "stepped", "told"}
+    assert json.loads(out)["guarantee"]["epsilon"] <= 8
+
+
+def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "polyveil.apps.cli.main", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_a_misspelt_key_is_one_line_and_exit_code_2(plan: Path, tmp_path: Path) -> None:
+    plan.write_text(PLAN.replace("epochs", "epoch"))
+    result = run("train", plan, cwd=tmp_path)
+    assert result.returncode == EXIT_USAGE and result.stdout == ""
+    assert "unknown key epoch; did you mean epochs" in result.stderr
+    assert "Traceback" not in result.stderr and not (tmp_path / "run").exists()
+
+
+def test_exit_codes_4_and_3(plan: Path, tmp_path: Path) -> None:
+    import polyveil
+
+    with polyveil.Ledger.open() as ledger:
+        name = polyveil.content_hash(tmp_path / "a.npz")
+        ledger.grant(name, epsilon=1, delta=1e-5, by="test")
+    result = run("train", plan, cwd=tmp_path)
+    assert result.returncode == EXIT_BUDGET_EXCEEDED and "budget" in result.stderr
+    plan.write_text(PLAN.replace("[privacy]", 'classes = ["bar", "dot"]\n[privacy]'))
+    code, out, _ = invoke(plan, "--out", tmp_path / "two", "--dry-run")
+    assert code == EXIT_RECORDS_REFUSED and "Refused: " in out and not (tmp_path / "two").exists()
+
+
+def test_help_shows_a_plan_and_loads_no_torch() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from polyveil.apps.cli.main import app;"
+        "print(CliRunner().invoke(app, ['train', '--help']).output);"
+        "assert not {'torch', 'numpy', 'rich'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "epsilon = 3.0" in result.stdout and "[training]" in result.stdout
