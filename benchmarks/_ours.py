@@ -68,7 +68,6 @@ def plain_in_pieces(model: nn.Module, batch: int) -> Step:
 
 OURS: dict[str, Maker] = {
     "polyveil per-layer, quantiles": partial(private, clipping="per-layer"),
-    "polyveil per-layer, fixed": partial(private, clipping="per-layer", fixed=True),
     "polyveil flat, fixed": partial(private, clipping="flat", fixed=True),
 }
 # Their own column: the logical batch in physical batches of 64, against plain with the same split.
