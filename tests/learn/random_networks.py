@@ -112,7 +112,7 @@ def largest_error(found: dict[str, Tensor], expected: dict[str, Tensor]) -> floa
 
 
 def engine_sums(
-    drawn: Drawn, *, clipping: str, bound: float, physical: int = 1000
+    drawn: Drawn, *, clipping: str, bound: float, physical: int = 1000, autocast: bool = False
 ) -> tuple[dict[str, Tensor], list[tuple[list[str], float]]]:
     """Clipped sums by parameter name, and the groups (names, threshold) that were clipped."""
     model, rows = copy.deepcopy(drawn.model), drawn.rows
@@ -133,7 +133,9 @@ def engine_sums(
         secret=SECRET,
     )
     for batch in private.batches(1):
-        private.backward(row_losses(model, *(one.flatten(0, 1) for one in batch)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            losses = row_losses(model, *(one.flatten(0, 1) for one in batch))
+        private.backward(losses)
     groups = [
         ([names[one] for one in group.parameters], private.thresholds[group.name])
         for group in private._grouping.groups

@@ -87,6 +87,21 @@ def test_a_record_without_finite_gradient_counts_as_zero(
         assert moved.norm() <= limit * 1.0001 if not gone else moved.norm() <= 1e-4
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_mixed_precision_clips_and_sums_in_float32(kind: str) -> None:
+    drawn = network(kind, 3)
+    exact, groups = engine_sums(drawn, clipping="per-layer", bound=1e-3)
+    mixed, _ = engine_sums(drawn, clipping="per-layer", bound=1e-3, autocast=True)
+    assert all(one.dtype == torch.float32 for one in mixed.values())
+    for names, limit in groups:
+        found, expected = (
+            torch.cat([sums[name].flatten() for name in names]) for sums in (mixed, exact)
+        )
+        records = len(drawn.tensors[0]) // drawn.rows
+        assert found.norm() <= records * limit
+        assert (found - expected).norm() < 0.25 * records * limit
+
+
 def test_the_alarm_works() -> None:
     """Thresholds that are off by a thousandth are seen."""
     drawn = network("linear", 0)
