@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F  # noqa: N812
 
+from polyveil.learn import streaming
 from polyveil.learn.contribution import PerRecord
 from polyveil.learn.rules.operands import is_computed, is_trainable
 from polyveil.learn.use import Rule, Use
@@ -59,12 +60,15 @@ class _LayerNorm(torch.autograd.Function):
                 back = torch.ops.aten.native_layer_norm_backward(
                     gradient, inputs, ctx.shape, mean, rstd, weight, bias, [True, False, False]
                 )[0]
-            size = math.prod(ctx.shape)
-            rows = (ctx.use.records, -1, size)
-            columns = (ctx.use.records, -1, 1)
-            normalised = inputs.reshape(rows).float() - mean.view(columns)
-            normalised.mul_(rstd.view(columns))
-            _hand_in(ctx.use, ctx.trainable, gradient.reshape(rows).float(), normalised, ctx.shape)
+            rows = (ctx.use.records, -1, math.prod(ctx.shape))
+            wide = gradient.reshape(rows).float()
+            mean, rstd = (one.reshape(ctx.use.records, -1, 1).float() for one in (mean, rstd))
+            scale = (
+                _scales(inputs.reshape(rows), wide, mean, rstd)
+                if ctx.trainable[0] is not None
+                else None
+            )
+            _add(ctx.use, ctx.trainable, scale, wide.sum(1))
         return back, None, None, None, None, None, None
 
 
@@ -101,8 +105,7 @@ class _RMSNorm(torch.autograd.Function):
                 along = (scaled * normalised).mean(ctx.over, keepdim=True)
                 back = ((scaled - normalised * along) * rrms).to(inputs.dtype)
             rows = (ctx.use.records, -1, math.prod(ctx.shape))
-            factor = normalised.reshape(rows)
-            _hand_in(ctx.use, ctx.trainable, wide.reshape(rows), factor, ctx.shape)
+            _add(ctx.use, ctx.trainable, normalised.mul_(wide).reshape(rows).sum(1), None)
         return back, None, None, None, None, None
 
 
@@ -219,26 +222,27 @@ def _bound_group(
     return input, num_groups, weight, bias, eps
 
 
-def _hand_in(
-    use: Use, trainable: Trainable, gradient: Tensor, normalised: Tensor, shape: Sequence[int]
-) -> None:
-    """Token sums of gradient times normalised input, both float32 [records, tokens, size]."""
-    weight, bias = trainable
-    shift = gradient.sum(1) if bias is not None else gradient
-    scale = normalised.mul_(gradient).sum(1) if weight is not None else normalised
-    own = (use.records, *shape)
-    _add(
-        use,
-        trainable,
-        scale.view(own) if weight is not None else scale,
-        shift.view(own) if bias is not None else shift,
-    )
+def _scales(inputs: Tensor, gradient: Tensor, mean: Tensor, rstd: Tensor) -> Tensor:
+    """Token sums of gradient times normalised input, [records, tokens, size] -> [records, size].
+
+    A few records at a time: the product of all would go through memory.
+    """
+    count = streaming.records_at_once(gradient[0].numel(), len(gradient), gradient.device)
+    sums = []
+    for some, theirs, own_mean, own_rstd in zip(
+        *(torch.split(one, count) for one in (inputs, gradient, mean, rstd)), strict=True
+    ):
+        sums.append((some.float() - own_mean).mul_(own_rstd).mul_(theirs).sum(1))
+    return sums[0] if len(sums) == 1 else torch.cat(sums)
 
 
-def _add(use: Use, trainable: Trainable, scale: Tensor, shift: Tensor) -> None:
-    pairs = zip(trainable, (scale, shift), strict=True)
-    known = [(parameter, value) for parameter, value in pairs if parameter is not None]
-    use.add(PerRecord(tuple(p for p, _ in known), tuple(value for _, value in known)))
+def _add(use: Use, trainable: Trainable, scale: Tensor | None, shift: Tensor | None) -> None:
+    known = [
+        (parameter, value.reshape(use.records, *parameter.shape))
+        for parameter, value in zip(trainable, (scale, shift), strict=True)
+        if parameter is not None and value is not None
+    ]
+    use.add(PerRecord(tuple(one for one, _ in known), tuple(value for _, value in known)))
 
 
 def _covered(
