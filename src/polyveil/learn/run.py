@@ -43,6 +43,8 @@ MEASUREMENTS = 20
 """At most so many times are held-out records looked at: all figures share one budget."""
 
 LEARNING_RATE = {"adam": 2e-3, "sgd": 0.5}
+_PINNED = ("gram", "groups", "streamed")
+"""Ways of computing that are else chosen by timing; the last that an operation has is taken."""
 _KEEP_EVERY = 20.0
 """Seconds of work that a kill may cost."""
 
@@ -136,7 +138,7 @@ class Run:
         kept, piece, before = time.monotonic(), 0, self.steps_done
         with ExitStack() as stack:
             stack.enter_context(torch.random.fork_rng(devices=[]))
-            for name in ("gram", "streamed"):
+            for name in _PINNED:
                 stack.enter_context(choice.pinned(name))
             self.model.train()
             self._seed(self.steps_done, 0)
