@@ -51,14 +51,14 @@ class ForwardPass:
       records: number of records in the physical batch.
       anchor: the scalar that makes every use part of the graph.
       used: parameters seen so far.
-      seen: set to a list to have contributions noted there instead of clipped (the probe).
+      probe: where contributions go instead of being clipped, while it is set.
     """
 
     def __init__(self, grouping: Grouping, records: int, on_group: GroupDone) -> None:
         self.records = records
         self.anchor = torch.zeros((), requires_grad=True)
         self.used: set[nn.Parameter] = set()
-        self.seen: list[tuple[int, Contribution]] | None = None
+        self.probe: Callable[[int, Contribution], None] | None = None
         self._grouping = grouping
         self._on_group = on_group
         self._waiting: dict[int, int] = {}
@@ -85,8 +85,8 @@ class ForwardPass:
 
     def arrived(self, use: PassUse, contribution: Contribution) -> None:
         """The backward pass reached one use."""
-        if self.seen is not None:
-            self.seen.append((use.group, contribution))
+        if self.probe is not None:
+            self.probe(use.group, contribution)
             return
         held = self._held.setdefault(use.group, [])
         _take_in(held, contribution)

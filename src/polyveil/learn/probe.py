@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from polyveil.errors import NotPrivate
+from polyveil.learn.contribution import Contribution
 from polyveil.learn.forward_pass import ForwardPass
 from polyveil.learn.group import Grouping
 
@@ -34,22 +35,34 @@ def records_apart(losses: Tensor, watched: ForwardPass, grouping: Grouping) -> b
     if watched.records < 2:
         return False
     rows = losses.shape[0] // watched.records
+    return any(
+        [
+            _own_share_alone(losses[i * rows : (i + 1) * rows].sum(), i, watched, grouping)
+            for i in (0, watched.records - 1)
+        ]
+    )
+
+
+def _own_share_alone(loss: Tensor, record: int, watched: ForwardPass, grouping: Grouping) -> bool:
+    """Differentiate one record's loss; True if it has a gradient, an error if others have one."""
+    if not loss.requires_grad or not torch.isfinite(loss):
+        return False
     seen = False
-    for record in (0, watched.records - 1):
-        own = losses[record * rows : (record + 1) * rows].sum()
-        if not own.requires_grad or not torch.isfinite(own):
-            continue
-        watched.seen = noted = []
-        try:
-            torch.autograd.grad(own, [watched.anchor], retain_graph=True, allow_unused=True)
-        finally:
-            watched.seen = None
-        for group, contribution in noted:
-            squared_norms = contribution.squared_norms()
-            seen |= bool(squared_norms[record] > 0)
-            squared_norms[record] = 0
-            if bool((squared_norms > 0).any()):
-                raise _mixed(grouping.groups[group].name, record, squared_norms)
+
+    # Looked at as they come: held until the end they would take the memory of a second pass.
+    def look(group: int, contribution: Contribution) -> None:
+        nonlocal seen
+        squared_norms = contribution.squared_norms()
+        seen |= bool(squared_norms[record] > 0)
+        squared_norms[record] = 0
+        if bool((squared_norms > 0).any()):
+            raise _mixed(grouping.groups[group].name, record, squared_norms)
+
+    watched.probe = look
+    try:
+        torch.autograd.grad(loss, [watched.anchor], retain_graph=True, allow_unused=True)
+    finally:
+        watched.probe = None
     return seen
 
 
