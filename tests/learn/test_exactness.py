@@ -112,7 +112,6 @@ def test_the_alarm_works() -> None:
     assert largest_error(sums, clipped_sums(gradients, off)) > 50 * EXACT
 
 
-@pytest.mark.xfail(strict=True, reason="the engine knows them inside another module only")
 @pytest.mark.parametrize(
     "model",
     [

@@ -22,6 +22,7 @@ from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
+from torch.nn.utils.parametrize import ParametrizationList
 
 from polyveil.errors import NotPrivate
 from polyveil.learn import rewrites
@@ -54,7 +55,9 @@ class Attachment:
         self._open_pass = open_pass
         self._trainable = [p for p in model.parameters() if p.requires_grad]
         self._fallbacks: dict[nn.Module, VmapModule] = {}
-        self._rewritten = [m for m in model.modules() if type(m) in rewrites.REWRITES]
+        self._rewritten = [
+            m for m in model.modules() if m is not model and type(m) in rewrites.REWRITES
+        ]
         self._inside = False  # a module that falls back as a whole calls itself again
         # A bound method: a deep copy of the model gets one bound to the copy, which is not ours.
         model.__dict__["forward"] = MethodType(self._entry(), model)
@@ -84,8 +87,9 @@ class Attachment:
         try:
             if whole is not None:
                 return whole(watched.use(self._trainable), *args, **kwargs)
+            own = rewrites.REWRITES.get(type(self._model), type(self._model).forward)
             with Watch(RULES, self._trainable, watched):
-                return type(self._model).forward(self._model, *args, **kwargs)
+                return own(self._model, *args, **kwargs)
         finally:
             self._unpatch()
             self._inside = False
@@ -117,7 +121,7 @@ class Attachment:
                     self._run(trial, args, kwargs)
                 break
             except Uncovered as error:
-                self._fall_back(stack[-1], error)
+                self._fall_back(_reader(stack, error.parameters), error)
         self._check_untouched(before)
         self._check_covered(trial)
         self._grouping.frozen = True
@@ -189,6 +193,15 @@ def _noting_modules(stack: list[nn.Module]) -> Iterator[None]:
     finally:
         enter.remove()
         leave.remove()
+
+
+def _reader(stack: list[nn.Module], parameters: tuple[nn.Parameter, ...]) -> nn.Module:
+    """The innermost running module that holds these parameters and is called with data."""
+    wanted = set(parameters)
+    for module in reversed(stack):
+        if not isinstance(module, ParametrizationList) and wanted <= set(module.parameters()):
+            return module
+    return stack[0]
 
 
 def _pop(stack: list[nn.Module]) -> None:

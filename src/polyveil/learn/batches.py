@@ -78,7 +78,7 @@ class Records:
                 raise NotPrivate(
                     f"expected tensors with one row a record, got {sorted(lengths)} rows."
                 )
-            count = lengths.pop()
+            count: int = lengths.pop()
         elif isinstance(data, Sequence) or (
             hasattr(data, "__len__") and hasattr(data, "__getitem__")
         ):

@@ -78,7 +78,7 @@ class PerRecord:
         return self._gradients[0].shape[0]
 
     def squared_norms(self) -> Tensor:
-        flat = [gradient.flatten(1) for gradient in self._gradients]
+        flat = [gradient.reshape(gradient.shape[0], -1) for gradient in self._gradients]
         return torch.stack([(one * one).sum(1) for one in flat]).sum(0)
 
     def weighted_sum(self, weights: Tensor) -> tuple[Tensor, ...]:
@@ -105,7 +105,7 @@ def joined_per_record(first: Contribution, second: Contribution) -> PerRecord:
 
 
 def _weighted(gradients: Tensor, weights: Tensor) -> Tensor:
-    flat = gradients.flatten(1)
+    flat = gradients.reshape(gradients.shape[0], -1)
     total = weights @ flat
     if not torch.isfinite(total).all():
         # 0 x inf is NaN in IEEE 754; a record of weight 0 must leave no trace.
