@@ -35,12 +35,11 @@ def records_apart(losses: Tensor, watched: ForwardPass, grouping: Grouping) -> b
     if watched.records < 2:
         return False
     rows = losses.shape[0] // watched.records
-    return any(  # noqa: C419 - both are looked at
-        [
-            _own_share_alone(losses[i * rows : (i + 1) * rows].sum(), i, watched, grouping)
-            for i in (0, watched.records - 1)
-        ]
+    first, last = (
+        _own_share_alone(losses[i * rows : (i + 1) * rows].sum(), i, watched, grouping)
+        for i in (0, watched.records - 1)
     )
+    return first or last
 
 
 def _own_share_alone(loss: Tensor, record: int, watched: ForwardPass, grouping: Grouping) -> bool:
