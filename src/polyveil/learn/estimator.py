@@ -30,7 +30,7 @@ from torch.nn import functional
 from polyveil.learn.averaging import WeightAverage
 from polyveil.learn.plan import QUANTILE
 from polyveil.learn.private import PrivateTraining
-from polyveil.learn.run import LEARNING_RATE
+from polyveil.learn.run import LEARNING_RATE, in_units_of_threshold
 from polyveil.learn.threshold import PrivateQuantile
 from polyveil.models.registry import build
 
@@ -51,7 +51,7 @@ class PrivateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         32.
       learning_rate: of Adam; None for .02 (linear, mlp) or .002 (any other).
       clipping: "per-layer" or "flat".
-      thresholds: "quantile" for private ones, or one fixed bound on a record's gradient norm.
+      thresholds: one fixed bound on a record's gradient norm, or "quantile" for private ones.
       averaging: decay of the running mean of weights that is kept, in [0, 1).
       bounds: (low, high), public, that numbers are clipped to and scaled from to -1 .. 1. None:
         records longer than the root of their number of features are shortened to that, or 0 to
@@ -76,7 +76,7 @@ class PrivateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: int | None = None,
         learning_rate: float | None = None,
         clipping: str = "per-layer",
-        thresholds: float | str = QUANTILE,
+        thresholds: float | str = 1.0,
         averaging: float = 0.95,
         bounds: tuple[float, float] | None = None,
         image_shape: tuple[int, int, int] | None = None,
@@ -162,6 +162,7 @@ class PrivateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             private.backward(losses)
             if private.steps_done > done:
                 done = private.steps_done
+                in_units_of_threshold(private)
                 optimizer.step()
                 average.update()
         optimizer.zero_grad()

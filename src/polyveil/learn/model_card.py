@@ -28,6 +28,11 @@ LIMITS = (
     "Noise is drawn in floating point from a cryptographic generator; the lowest bits of floating-"
     "point sums are not covered by the proof.",
 )
+_FUSING = {
+    "variance": " `weights` are `fusion.variance_weights(each.detach().numpy())`.",
+    "inverse error": " `weights` are `fusion.inverse_error_weights` of the figures above.",
+    "mean": " `weights` is None.",
+}
 UNSAFE = (
     "There is no differential-privacy guarantee: whoever has these weights may learn about single "
     "records. Treat them like the records.",
@@ -143,19 +148,32 @@ def _spread(history: Sequence[Measured]) -> list[Measured]:
 
 
 def _use(report: TrainReport) -> str:
-    one = report.models[0]
-    options = "".join(f", {name}={value!r}" for name, value in one.options.items())
+    """Code that loads the weights and gives class scores."""
+    two = len(report.models) > 1
     channels, height, width = report.data.shape
+    shape, classes = f"({channels}, {height}, {width})", len(report.data.classes)
+    lines = [
+        "from safetensors.torch import load_file",
+        "from polyveil.models.registry import build",
+    ]
+    if two:
+        lines.append("from polyveil.models import fusion")
+    lines += ["", "inputs = pixels.float() / 127.5 - 1"]
+    for at, one in enumerate(report.models, start=1):
+        options = "".join(f", {name}={value!r}" for name, value in one.options.items())
+        name = f"model_{at}" if two else "model"
+        lines.append(f'{name} = build("{one.name}", {shape}, {classes}{options}).eval()')
+        lines.append(f'{name}.load_state_dict(load_file("{one.file}"))')
+    if two:
+        lines.append("each = torch.stack([m(inputs).softmax(1) for m in (model_1, model_2)])")
+        lines.append("probabilities = fusion.fuse(each.detach().numpy(), weights)")
+    else:
+        lines.append("scores = model(inputs)")
+    code = "\n".join(lines)
+    fusing = _FUSING[report.settings["fusion"]["method"]] if two else ""
     return (
-        "Pixels 0 to 255 become −1 to 1; nothing else was done to the pictures.\n\n"
-        "```python\n"
-        "from safetensors.torch import load_file\n"
-        "from polyveil.models.registry import build\n\n"
-        f'model = build("{one.name}", ({channels}, {height}, {width}), '
-        f"{len(report.data.classes)}{options})\n"
-        f'model.load_state_dict(load_file("{one.file}"))\n'
-        "scores = model.eval()(pixels.float() / 127.5 - 1)\n"
-        "```"
+        f"Pixels 0 to 255 become −1 to 1; nothing else was done to the pictures.{fusing}\n\n"
+        f"```python\n{code}\n```"
     )
 
 

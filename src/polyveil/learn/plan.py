@@ -95,7 +95,8 @@ class PrivacyPlan:
       epsilon: bound on the privacy loss of the whole run, both models of a fusion together; > 0.
       delta: in (0, 1); None for 1/(10 n), rounded down to one digit, n records trained on.
       clipping: "per-layer" or "flat".
-      thresholds: "quantile" for private ones that follow the gradients, or one fixed norm > 0.
+      thresholds: one fixed norm > 0 that every gradient is cut to, or "quantile" for private ones
+        that follow the gradients. A fixed small one needs no tuning here: steps are in its units.
       quantile: share of the gradients that shall pass unclipped, in (0, 1).
       mode: "sound"; or "paper": the noise as printed there, which promises nothing.
     """
@@ -103,7 +104,7 @@ class PrivacyPlan:
     epsilon: float
     delta: float | None = None
     clipping: str = "per-layer"
-    thresholds: float | str = QUANTILE
+    thresholds: float | str = 1.0
     quantile: float = 0.5
     mode: str = "sound"
 

@@ -13,6 +13,7 @@ computing that are usually chosen by timing are fixed.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -149,6 +150,7 @@ class Run:
                     self._seed(before, piece)
                     continue
                 before, piece = self.steps_done, 0
+                in_units_of_threshold(self._private)
                 self._optimizer.step()
                 self._average.update()
                 if before in measured_at:
@@ -238,6 +240,19 @@ class Run:
         self._private.load_state_dict(state["private"])
         self._history = [Measured(**one) for one in state["history"]]
         self._seconds = state["seconds"]
+
+
+def in_units_of_threshold(private: PrivateTraining) -> None:
+    """Divides the released gradients by the norm that all thresholds together have now.
+
+    Thresholds that follow the gradients fall as the network learns, and would take the size of a
+    step along; so a learning rate means the same whatever the thresholds are. They are released
+    values: dividing by them is post-processing.
+    """
+    joint = math.hypot(*private.thresholds.values())
+    for value in private.model.parameters():
+        if joint and value.grad is not None:
+            value.grad.div_(joint)
 
 
 def network(plan: ModelPlan, data: Labelled) -> nn.Module:

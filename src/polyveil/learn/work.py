@@ -25,7 +25,9 @@ from polyveil.records.record import Refused
 _COVERS = ("the weights", "the clipping thresholds")
 _FIGURES = "the held-out figures"
 _NOT_COVERED = (
-    "the number of records, their size and the names of the classes",
+    "how many records there are",
+    "the size of the pictures",
+    "the names of the classes",
     "settings that were chosen by trying them on the same records",
 )
 _A_STEP = 20

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +28,7 @@ from polyveil.learn.result_folder import read_result, write_result
 from polyveil.learn.run import Run
 from polyveil.learn.run_folder import RunFolder, check_place, is_open, opened
 from polyveil.learn.work import Work
-from polyveil.privacy.ledger import Ledger, content_hash
+from polyveil.privacy.ledger import Ledger, Reservation, content_hash
 from polyveil.tasks import about
 from polyveil.tasks.trained import fused_figures, planned_report, trained_report
 
@@ -70,6 +70,12 @@ class Sources:
             )
         return Sources(data, None if plan.data.public_validation else other)
 
+    def charges(self, plan: Plan) -> dict[str, str]:
+        """Data set that pays -> purpose, as the ledger keeps it."""
+        names = " and ".join(one.name for one in plan.models)
+        paid = {self.data: f"train {names}"}
+        return paid if self.other is None else {**paid, self.other: f"measure {names}"}
+
 
 def carry_out(plan: Plan, settings: Settings) -> TrainReport:
     """See `polyveil.tasks.train.train`."""
@@ -92,7 +98,7 @@ def carry_out(plan: Plan, settings: Settings) -> TrainReport:
         if report is None:
             with _threads(folder.state.threads):
                 report = _trained(plan, sources, folder, job, settings)
-        _settle(report, sources, folder, settings)
+        _settle(report, plan, sources, folder, settings)
     return report
 
 
@@ -155,44 +161,52 @@ def _reserved(
     if work.unsafe:
         yield
         return
-    names = " and ".join(one.name for one in work.plan.models)
-    with Ledger.open(settings.ledger) as ledger, ExitStack() as given_back:
-        for data_set in filter(None, (sources.data, sources.other)):
-            reservation = ledger.reserve(
-                data_set,
-                epsilon=work.plan.privacy.epsilon,
-                delta=work.delta,
-                run=folder.state.run,
-                purpose=f"train {names}" if data_set == sources.data else f"measure {names}",
-            )
-            given_back.callback(ledger.release, reservation, _NOTHING)
-        try:
-            yield
-        except BaseException:
-            if folder.has_steps:
-                given_back.pop_all()
-            raise
-        given_back.pop_all()
+    charges = sources.charges(work.plan)
+    held: list[Reservation] = []
+    try:
+        # Closed again before the training: that may take days, a database connection may not.
+        with Ledger.open(settings.ledger) as ledger:
+            for data_set, purpose in charges.items():
+                held.append(_reserve(ledger, data_set, purpose, work, folder))
+        yield
+    except BaseException:
+        if held and not folder.has_steps:
+            with Ledger.open(settings.ledger) as ledger:
+                for reservation in held:
+                    ledger.release(reservation, _NOTHING)
+        raise
 
 
-def _settle(report: TrainReport, sources: Sources, folder: RunFolder, settings: Settings) -> None:
+def _reserve(
+    ledger: Ledger, data_set: str, purpose: str, work: Work, folder: RunFolder
+) -> Reservation:
+    return ledger.reserve(
+        data_set,
+        epsilon=work.plan.privacy.epsilon,
+        delta=work.delta,
+        run=folder.state.run,
+        purpose=purpose,
+    )
+
+
+def _settle(
+    report: TrainReport, plan: Plan, sources: Sources, folder: RunFolder, settings: Settings
+) -> None:
     """Tells the ledger what was really spent, then forgets the secret."""
     if report.charged is not None:
         epsilon, delta = report.charged
-        reserved = report.settings["privacy"]["epsilon"]
         with Ledger.open(settings.ledger) as ledger:
-            for data_set in filter(None, (sources.data, sources.other)):
+            for data_set, purpose in sources.charges(plan).items():
                 if report.run not in ledger.spent(data_set).open_runs:
                     continue  # an earlier process got as far as this
-                names = " and ".join(one.name for one in report.models)
                 reservation = ledger.reserve(
                     data_set,
-                    epsilon=reserved,
+                    epsilon=plan.privacy.epsilon,
                     delta=delta,
                     run=report.run,
-                    purpose=f"train {names}" if data_set == sources.data else f"measure {names}",
+                    purpose=purpose,
                 )
-                ledger.commit(reservation, epsilon=min(epsilon, reserved), delta=delta)
+                ledger.commit(reservation, epsilon=min(epsilon, plan.privacy.epsilon), delta=delta)
     folder.close_for_good()
 
 
