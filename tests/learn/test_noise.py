@@ -14,7 +14,7 @@ SECRET = bytes(range(32))
 
 
 def drawn(count: int, step: int = 0, stream: str = "a", secret: bytes = SECRET) -> np.ndarray:
-    return SecretNoise(secret).add(torch.zeros(count), 1.0, step=step, stream=stream).numpy()
+    return SecretNoise(secret).stream(step, stream, count).add_to(torch.zeros(count), 1.0).numpy()
 
 
 def test_is_standard_normal() -> None:
@@ -53,7 +53,18 @@ def test_without_a_secret_no_two_are_alike() -> None:
 
 def test_zero_deviation_adds_nothing() -> None:
     values = torch.ones(3)
-    assert torch.equal(SecretNoise().add(values, 0.0, step=0, stream="a"), torch.ones(3))
+    assert torch.equal(SecretNoise().stream(0, "a", 3).add_to(values, 0.0), torch.ones(3))
+
+
+def test_numbers_taken_in_parts_are_those_taken_at_once() -> None:
+    stream = SecretNoise(SECRET).stream(0, "a", 300_000)
+    parts = [stream.add_to(torch.zeros(size), 1.0) for size in (7, 280_000, 19_993)]
+    assert np.array_equal(torch.cat(parts).numpy(), drawn(300_000))
+
+
+def test_more_numbers_than_stated_are_refused() -> None:
+    with pytest.raises(ValueError, match="no more numbers"):
+        SecretNoise().stream(0, "a", 2).add_to(torch.zeros(3), 1.0)
 
 
 def test_a_short_secret_is_refused() -> None:

@@ -3,7 +3,7 @@
 
 The usual rule (factor norms where 2 T^2 <= d p) counts memory, not time, and is wrong by 5 to
 10 % of a step at width 128. What is fast depends on caches and on the matrix library, so it is
-measured: one warm-up and the median of three runs of each way, once for each key (operation,
+measured: one warm-up and the fastest of three runs of each way, once for each key (operation,
 shapes, precision, threads). All ways compute the same numbers up to rounding.
 
 Timing sees how long an operation takes on a batch of records; nothing of it leaves the process.
@@ -11,7 +11,6 @@ Timing sees how long an operation takes on a batch of records; nothing of it lea
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -62,16 +61,20 @@ def forget() -> None:
 
 
 def _timed(ways: Mapping[str, Callable[[], object]], device: str) -> str:
+    # A thread's own time does not count what its neighbours take from it.
+    alone = device == "cpu" and torch.get_num_threads() == 1
+    clock = time.thread_time if alone else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(1 + REPEATS):
         # Interleaved, so that a busy neighbour slows every way alike.
         for name, way in ways.items():
             _wait(device)
-            start = time.perf_counter()
+            start = clock()
             way()
             _wait(device)
-            seconds[name].append(time.perf_counter() - start)
-    return min(seconds, key=lambda name: statistics.median(seconds[name][1:]))
+            seconds[name].append(clock() - start)
+    # Whatever disturbs a run makes it slower, never faster.
+    return min(seconds, key=lambda name: min(seconds[name][1:]))
 
 
 def _wait(device: str) -> None:

@@ -77,5 +77,6 @@ def clip_weights(squared_norms: Tensor, threshold: float) -> Tensor:
     | C | 1 - 4e-6 |
     | infinity or NaN | 0 |
     """
-    weights = (threshold / (squared_norms.sqrt() * _ROUNDING)).clamp_(max=1.0)
-    return torch.where(torch.isfinite(squared_norms), weights, 0.0)
+    # 1 / sqrt(0) is infinite and becomes 1; that of infinity is 0; NaN stays until it is made 0.
+    weights = squared_norms.rsqrt().mul_(threshold / _ROUNDING).clamp_(max=1.0)
+    return weights.nan_to_num_(nan=0.0)

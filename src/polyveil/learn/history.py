@@ -18,6 +18,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 from polyveil.learn.noise import SecretNoise
 from polyveil.privacy.gaussian import noise_multiplier_for
 
@@ -72,35 +74,55 @@ class Measured:
 class Meter:
     """Turns exact counts into figures that may be told.
 
+    The last measurement of each network, and that of a fusion, share half of the budget, since
+    they are what a result is judged by; those on the way share the other half.
+
     Args:
       secret: of the run: a measurement that is repeated after a kill gets the same noise.
-      measurements: how many there will be in the whole run, every model's.
+      on_the_way, last: how many measurements of each kind there are in the whole run.
       classes: number of classes; within-five is left out where it is always true.
-      budget: (epsilon, delta) for all of them together; None: public records, exact figures.
+      budget: (epsilon, delta) for all of them together; None: exact figures.
+
+    Attributes:
+      deviations: standard deviation of the noise in records, (on the way, last); 0 without noise.
     """
 
     def __init__(
-        self, secret: bytes, *, measurements: int, classes: int, budget: tuple[float, float] | None
+        self,
+        secret: bytes,
+        *,
+        on_the_way: int,
+        last: int,
+        classes: int,
+        budget: tuple[float, float] | None,
     ) -> None:
         own = hashlib.blake2b(b"held-out figures", key=secret, digest_size=32).digest()
         self._noise = SecretNoise(own)
         self._five, self._cap = classes > TOP, loss_cap(classes)
-        self.deviation = 0.0
+        self.deviations = (0.0, 0.0)
         if budget is not None:
-            figures = measurements * (3 if self._five else 2)
             multiplier = noise_multiplier_for(epsilon=budget[0], delta=budget[1])
-            self.deviation = multiplier * math.sqrt(figures)
+            shares, figures = (2 if on_the_way else 1), (3 if self._five else 2)
+            way, end = (multiplier * math.sqrt(shares * figures * n) for n in (on_the_way, last))
+            self.deviations = (way, end)
 
     def tell(
-        self, counted: Counted, *, epoch: float, epsilon: float | None, step: int, stream: str
+        self,
+        counted: Counted,
+        *,
+        epoch: float,
+        epsilon: float | None,
+        step: int,
+        stream: str,
+        last: bool,
     ) -> Measured:
         """The figures. (step, stream) names the measurement and may occur once."""
         noise = self._noise.normals(3, step=step, stream=stream)
-        records = max(1, counted.records)
+        records, deviation = max(1, counted.records), self.deviations[last]
 
         def share(value: float, normal: float) -> float:
-            noised = value + self.deviation * normal
-            noised = round(noised * _GRAIN) / _GRAIN if self.deviation else noised
+            noised = value + deviation * normal
+            noised = round(noised * _GRAIN) / _GRAIN if deviation else noised
             return min(max(noised / records, 0.0), 1.0)
 
         return Measured(
@@ -111,6 +133,7 @@ class Meter:
             loss=self._cap * share(counted.loss / self._cap, noise[2]),
         )
 
-    def blur(self, records: int) -> float:
-        """Standard deviation that the noise gives a share of so many records; 0 for exact ones."""
-        return self.deviation / max(1, records)
+    def blur(self, records: int) -> tuple[float, float]:
+        """Standard deviations that the noise gives a share of so many records: (way, last)."""
+        way, end = self.deviations
+        return way / max(1, records), end / max(1, records)

@@ -109,13 +109,12 @@ class ClippedGaussian:
         deviations = least_power(
             gradient, thresholds=thresholds, sizes=[group.size for group in self._groups]
         )
+        normals = self._noise.stream(step, "gradients", sum(group.size for group in self._groups))
         released = {}
-        for k, group in enumerate(self._groups):
-            for i, parameter in enumerate(group.parameters):
-                total = self._sum_of(parameter)
-                name = f"gradient {k}.{i}"
-                self._noise.add(total, deviations[k], step=step, stream=name)
-                released[parameter] = total.div_(self._schedule.expected_batch)
+        for group, deviation in zip(self._groups, deviations, strict=True):
+            for parameter in group.parameters:
+                noised = normals.add_to(self._sum_of(parameter), deviation)
+                released[parameter] = noised.div_(self._schedule.expected_batch)
         if self._quantile is not None:
             self._move(counts, step)
         self._clipper.clear()
@@ -148,7 +147,7 @@ class ClippedGaussian:
     def _move(self, deviation: float, step: int) -> None:
         assert self._quantile is not None  # noqa: S101 - narrows the type for mypy
         counts = distributed.sum_over_processes(self._clipper.below.clone())
-        self._noise.add(counts, deviation, step=step, stream="counts")
+        self._noise.stream(step, "counts", len(counts)).add_to(counts, deviation)
         self._clipper.thresholds = threshold.moved(
             self._clipper.thresholds,
             counts.tolist(),

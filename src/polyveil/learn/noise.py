@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -27,43 +26,59 @@ from torch import Tensor
 
 SECRET_BYTES = 32
 _PAIRS = 1 << 17  # per piece: 1.5 MB of stream, a cache's worth
+_ZEROS = bytes(12 * _PAIRS)
 
 
 class SecretNoise:
-    """Standard normal noise as a function of (secret, step, name of the stream)."""
+    """Standard normal noise as a function of (secret, step, name)."""
 
     def __init__(self, secret: bytes | None = None) -> None:
         self.secret = secrets.token_bytes(SECRET_BYTES) if secret is None else bytes(secret)
         if len(self.secret) != SECRET_BYTES:
             raise ValueError(f"expected a secret of {SECRET_BYTES} bytes, got {len(self.secret)}.")
-        self._zeros = bytes(12 * _PAIRS)
 
-    def add(self, values: Tensor, deviation: float, *, step: int, stream: str) -> Tensor:
-        """values + N(0, deviation^2), in place, for a contiguous float32 tensor.
+    def stream(self, step: int, name: str, count: int) -> NormalStream:
+        """`count` standard normal numbers, always the same for one step and name.
 
-        The same (step, stream) gives the same noise: never use one twice for different releases.
+        Never use one stream for two different releases.
         """
-        if deviation > 0:
-            flat = values.view(-1)
-            place = 0
-            for piece in self._pieces(flat.numel(), step, stream):
-                width = min(piece.numel(), flat.numel() - place)
-                flat[place : place + width].add_(piece[:width].to(flat.device), alpha=deviation)
-                place += width
+        address = f"noise|{step}|{name}".encode()
+        key = hashlib.blake2b(address, key=self.secret, digest_size=32).digest()
+        return NormalStream(key, count)
+
+
+class NormalStream:
+    """Standard normal numbers, taken one after the other.
+
+    Args:
+      key: 32 bytes, used for this stream alone.
+      count: how many numbers will be taken.
+    """
+
+    def __init__(self, key: bytes, count: int) -> None:
+        self._cipher = Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor()
+        self._to_draw = count
+        self._drawn = torch.empty(0)
+
+    def add_to(self, values: Tensor, deviation: float) -> Tensor:
+        """values + N(0, deviation^2), in place, for a contiguous float32 tensor."""
+        flat, place = values.view(-1), 0
+        while place < flat.numel():
+            if not self._drawn.numel():
+                self._draw()
+            width = min(self._drawn.numel(), flat.numel() - place)
+            numbers = self._drawn[:width].to(flat.device)
+            flat[place : place + width].add_(numbers, alpha=deviation)
+            self._drawn = self._drawn[width:]
+            place += width
         return values
 
-    def normals(self, count: int, *, step: int, stream: str) -> list[float]:
-        """`count` standard normal numbers."""
-        return self.add(torch.zeros(count), 1.0, step=step, stream=stream).tolist()
-
-    def _pieces(self, count: int, step: int, stream: str) -> Iterator[Tensor]:
-        address = f"noise|{step}|{stream}".encode()
-        key = hashlib.blake2b(address, key=self.secret, digest_size=32).digest()
-        cipher = Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor()
-        while count > 0:
-            pairs = min(_PAIRS, math.ceil(count / 2))
-            yield _normals(cipher.update(memoryview(self._zeros)[: 12 * pairs]), pairs)
-            count -= 2 * pairs
+    def _draw(self) -> None:
+        pairs = min(_PAIRS, math.ceil(self._to_draw / 2))
+        if not pairs:
+            raise ValueError("expected to take no more numbers than the stream was opened for.")
+        self._to_draw = max(0, self._to_draw - 2 * pairs)
+        self._drawn = _normals(self._cipher.update(memoryview(_ZEROS)[: 12 * pairs]), pairs)
 
 
 def _normals(stream: bytes, pairs: int) -> Tensor:

@@ -84,14 +84,15 @@ class MedianOfNorms:
         totals = distributed.sum_over_processes(torch.tensor([self._variance, self._count]))
         variance, count = totals.tolist()
         deviation = self._multiplier * max(variance, ALPHA**2) ** 0.5
+        normals = self._noise.stream(step, "gradients", sum(group.size for group in self._groups))
         released = {}
-        for k, group in enumerate(self._groups):
-            for i, parameter in enumerate(group.parameters):
+        for group in self._groups:
+            for parameter in group.parameters:
                 total = self._sums.get(parameter)
                 if total is None:
                     total = torch.zeros(parameter.shape, device=parameter.device)
                 total = distributed.sum_over_processes(total.contiguous())
-                noised = self._noise.add(total, deviation, step=step, stream=f"gradient {k}.{i}")
+                noised = normals.add_to(total, deviation)
                 released[parameter] = noised.div_(max(count, 1.0))
         self.clear()
         return released

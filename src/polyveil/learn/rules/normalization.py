@@ -135,22 +135,71 @@ class _GroupNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight, mean, rstd = ctx.saved_tensors
-        n, channels, positions, groups = ctx.sizes
         gradient = gradient.contiguous()
         with torch.autocast(gradient.device.type, enabled=False):
-            back = None
-            if ctx.needs_input_grad[0]:
-                back = torch.ops.aten.native_group_norm_backward(
-                    gradient, inputs, mean, rstd, weight, *ctx.sizes, [True, False, False]
-                )[0]
-            shape = (n, groups, channels // groups, positions)
-            wide, data = gradient.reshape(shape).float(), inputs.reshape(shape).float()
-            shift = wide.sum(3)
-            scale = (wide * data).sum(3) - shift * mean.float().view(n, groups, 1)
-            scale *= rstd.float().view(n, groups, 1)
-            parts = (ctx.use.records, -1, channels)
-            _add(ctx.use, ctx.trainable, scale.reshape(parts).sum(1), shift.reshape(parts).sum(1))
+            full = inputs.dtype in (torch.float32, torch.float64)
+            of_groups = _group_sums if full else _group_sums_widened
+            back, scale, shift = of_groups(
+                gradient, inputs, mean, rstd, weight, ctx.sizes, ctx.needs_input_grad[0]
+            )
+            parts = (ctx.use.records, -1, ctx.sizes[1])
+            _add(ctx.use, ctx.trainable, scale.view(parts).sum(1), shift.view(parts).sum(1))
         return back, None, None, None, None, None, None
+
+
+def _group_sums(
+    gradient: Tensor,
+    inputs: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    weight: Tensor | None,
+    sizes: tuple[int, int, int, int],
+    wanted: bool,
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Input gradient, and every row's own sums for scale and shift, each [N * C].
+
+    The rows of a batch are groups of one wide row: torch then gives in one pass, channel by
+    channel, what it would otherwise have added up over the batch.
+    """
+    n, channels, positions, groups = sizes
+    widened = weight if weight is None else weight.to(inputs.dtype).repeat(n)
+    back, scale, shift = torch.ops.aten.native_group_norm_backward(
+        gradient.view(1, n * channels, -1),
+        inputs.view(1, n * channels, -1),
+        mean.view(1, -1),
+        rstd.view(1, -1),
+        widened,
+        1,
+        n * channels,
+        positions,
+        n * groups,
+        [wanted, True, True],
+    )
+    return (back.view(inputs.shape) if wanted else None), scale, shift
+
+
+def _group_sums_widened(
+    gradient: Tensor,
+    inputs: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    weight: Tensor | None,
+    sizes: tuple[int, int, int, int],
+    wanted: bool,
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """The same in mixed precision, with the sums in float32."""
+    n, channels, positions, groups = sizes
+    back = None
+    if wanted:
+        back = torch.ops.aten.native_group_norm_backward(
+            gradient, inputs, mean, rstd, weight, *sizes, [True, False, False]
+        )[0]
+    shape = (n, groups, channels // groups, positions)
+    wide, data = gradient.reshape(shape).float(), inputs.reshape(shape).float()
+    shift = wide.sum(3)
+    scale = (wide * data).sum(3) - shift * mean.float().view(n, groups, 1)
+    scale *= rstd.float().view(n, groups, 1)
+    return back, scale.flatten(), shift.flatten()
 
 
 def layer_norm(
