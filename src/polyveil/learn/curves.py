@@ -11,11 +11,12 @@ Source: Okabe & Ito 2008, https://jfly.uni-koeln.de/color/
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from polyveil import _optional
-from polyveil.learn.history import Measured
+from polyveil.learn.history import Measured, loss_cap
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73")
 _MARKERS = ("", "s", "^")
@@ -42,13 +43,19 @@ _STYLE: Any = {
 
 
 def draw(
-    courses: Mapping[str, Sequence[Measured]], *, blur: float, delta: float | None
+    courses: Mapping[str, Sequence[Measured]],
+    *,
+    blur: tuple[float, float],
+    classes: int,
+    delta: float | None,
 ) -> dict[str, bytes]:
     """{"curves.png": ..., "curves.svg": ...}.
 
     Args:
       courses: name of a model -> its measurements in order.
-      blur: standard deviation of the noise in each share, drawn as a band of two of them.
+      blur: standard deviations of the noise in a share, on the way and at the end; two of them are
+        drawn as a band.
+      classes: how many there are, which says the scale of the losses.
       delta: of the guarantee; None without one.
     """
     _optional.require("matplotlib", extra="train", purpose="Drawing curves")
@@ -60,7 +67,7 @@ def draw(
         figure: Any = Figure(figsize=(3.7 * max(1, len(panels)), 3.1), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
         for axes, panel in zip(_axes(figure, len(panels)), panels, strict=True):
-            panel.draw(axes, courses, blur, delta)
+            panel.draw(axes, courses, _bands(panel, blur, classes), delta)
         if len(courses) > 1:
             figure.legend(
                 handles=[_key(name, at) for at, name in enumerate(courses)],
@@ -106,8 +113,10 @@ def power_of_ten(value: float) -> str:
 class _Panel:
     """One pair of axes: a title and the fields of `Measured` that it shows."""
 
-    def __init__(self, title: str, fields: Mapping[str, str], scale: float = 1.0) -> None:
-        self._title, self._fields, self._scale = title, fields, scale
+    def __init__(
+        self, title: str, fields: Mapping[str, str], *, scale: float = 1.0, most: float = math.inf
+    ) -> None:
+        self._title, self._fields, self._scale, self._most = title, fields, scale, most
 
     def fits(self, courses: Mapping[str, Sequence[Measured]]) -> bool:
         """Whether anything of this was measured."""
@@ -119,7 +128,7 @@ class _Panel:
         self,
         axes: Any,
         courses: Mapping[str, Sequence[Measured]],
-        blur: float,
+        band: tuple[float, float],
         delta: float | None,
     ) -> None:
         """Lines with their last values beside them, instead of a legend where that is enough."""
@@ -134,8 +143,7 @@ class _Panel:
                 points = self._points(course, field)
                 if points:
                     label = "" if number else self._fields[field]
-                    wide = 0.0 if field == "epsilon" else 2 * blur * self._scale
-                    self._line(axes, points, number, dashes, label, wide, beside)
+                    self._line(axes, points, number, dashes, label, band, beside)
         axes.set_xlim(left=0)
         axes.margins(x=0.02)
         self._finish(axes, delta)
@@ -155,7 +163,7 @@ class _Panel:
         number: int,
         dashes: tuple[int, ...],
         label: str,
-        wide: float,
+        band: tuple[float, float],
         beside: int,
     ) -> None:
         across, up = zip(*points, strict=True)
@@ -165,8 +173,10 @@ class _Panel:
             markersize=4.5, markevery=max(1, len(up) // 5), **style,
         )  # fmt: skip
         axes.plot(across[-1:], up[-1:], "o", color=colour, markersize=4)
-        if wide:
-            low, high = [u - wide for u in up], [u + wide for u in up]
+        if band[1]:
+            half = [band[0]] * (len(up) - 1) + [band[1]]
+            low = [max(u - wide, 0.0) for u, wide in zip(up, half, strict=True)]
+            high = [min(u + wide, self._most) for u, wide in zip(up, half, strict=True)]
             axes.fill_between(across, low, high, color=colour, alpha=0.14, linewidth=0)
         axes.annotate(
             f"{up[-1]:.3g}", (across[-1], up[-1]), (6, beside), textcoords="offset points",
@@ -176,6 +186,12 @@ class _Panel:
     def _finish(self, axes: Any, delta: float | None) -> None:
         if len(self._fields) > 1 and len(axes.get_legend_handles_labels()[0]) > 1:
             axes.legend(frameon=False, loc="best", handlelength=2.2)
+
+
+def _bands(panel: _Panel, blur: tuple[float, float], classes: int) -> tuple[float, float]:
+    """Half widths of the band of noise, in the panel's units."""
+    unit = {id(_accuracy): 100.0, id(_loss): loss_cap(classes)}.get(id(panel), 0.0)
+    return 2 * unit * blur[0], 2 * unit * blur[1]
 
 
 class _Budget(_Panel):
@@ -196,7 +212,10 @@ class _Budget(_Panel):
 
 
 _accuracy = _Panel(
-    "Right, held-out records (%)", {"top1": "first guess", "top5": "within five"}, 100
+    "Right, held-out records (%)",
+    {"top1": "first guess", "top5": "within five"},
+    scale=100,
+    most=100,
 )
 _loss = _Panel("Loss, held-out records (nats)", {"loss": ""})
 _epsilon = _Budget("Privacy budget spent (ε)", {"epsilon": ""})

@@ -117,7 +117,7 @@ class Meter:
         last: bool,
     ) -> Measured:
         """The figures. (step, stream) names the measurement and may occur once."""
-        noise = self._noise.normals(3, step=step, stream=stream)
+        noise = self._noise.stream(step, stream, 3).add_to(torch.zeros(3), 1.0).tolist()
         records, deviation = max(1, counted.records), self.deviations[last]
 
         def share(value: float, normal: float) -> float:

@@ -123,7 +123,7 @@ def _figures(report: TrainReport) -> str:
 def _by_epoch(history: Sequence[Measured]) -> str:
     chosen = _spread(history)
     columns = {
-        "epoch": lambda one: f"{one.epoch:g}",
+        "epoch": lambda one: f"{one.epoch:.3g}",
         "top-1": lambda one: f"{one.top1:.1%}",
         "top-5": lambda one: f"{one.top5:.1%}",
         "loss": lambda one: f"{one.loss:.3f}",

@@ -29,7 +29,8 @@ class DataFacts:
       shape: (channels, height, width) of every picture.
       classes: names, in the order of the model's outputs.
       measured: how the held-out figures came about, one sentence.
-      blur: standard deviation that the noise gives each share of them; 0 for exact figures.
+      blur: standard deviation that the noise gives a share of them, (on the way, at the end);
+        zeros for exact figures.
     """
 
     hash: str
@@ -38,7 +39,7 @@ class DataFacts:
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     measured: str
-    blur: float = 0.0
+    blur: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class TrainReport:
         five = "" if best.top5 is None else f", within five {best.top5:.1%}"
         return [
             f"Right at the first guess {best.top1:.1%}{five} of {self.data.held_out:,} held-out "
-            f"records{plus_minus(self.data.blur)}."
+            f"records{plus_minus(self.data.blur[1])}."
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -169,7 +170,7 @@ class TrainReport:
         """The report that `to_json` wrote; raises KeyError or TypeError for anything else."""
         rest = {name: value for name, value in values.items() if name != "schema"}
         data, charged, fused = rest["data"], rest["charged"], rest["fused"]
-        for name in ("shape", "classes"):
+        for name in ("shape", "classes", "blur"):
             data = {**data, name: tuple(data[name])}
         rest["data"] = DataFacts(**data)
         rest["models"] = tuple(_model(one) for one in rest["models"])

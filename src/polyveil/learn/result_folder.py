@@ -41,6 +41,7 @@ def write_result(
     pictures = draw(
         {_name(report, at): one.history for at, one in enumerate(report.models)},
         blur=report.data.blur,
+        classes=len(report.data.classes),
         delta=None if guarantee is None else guarantee.delta,
     )
     for name, content in pictures.items():

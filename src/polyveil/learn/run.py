@@ -185,14 +185,20 @@ class Run:
         """Kept before it is told: what was told once is never told again with other noise."""
         job, step = self._job, self.steps_done
         epsilon = None if self._private.no_guarantee else job.schedule.epsilon(step)
-        epoch = round(step * job.schedule.rate, 3)
+        epoch = round(step * job.schedule.rate, 2)
         if job.held_out is None:
             told = Measured(epoch, epsilon)
         else:
             with self._average.applied():
                 found = count(self._scores(), job.held_out)
-            stream = f"model {job.number}"
-            told = job.meter.tell(found, epoch=epoch, epsilon=epsilon, step=step, stream=stream)
+            told = job.meter.tell(
+                found,
+                epoch=epoch,
+                epsilon=epsilon,
+                step=step,
+                stream=f"model {job.number}",
+                last=step == job.schedule.steps,
+            )
         self._history.append(told)
         self._keep()
         on_progress(Told(job.model.name, told))

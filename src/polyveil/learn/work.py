@@ -90,7 +90,7 @@ class Work:
     @property
     def is_noised(self) -> bool:
         """Whether figures of held-out records are noised, and covered by the guarantee."""
-        return self.held_out is not None and self.meter.deviation > 0
+        return self.held_out is not None and self.meter.deviations[1] > 0
 
     def job(self, number: int, checkpoint: Path) -> Job:
         """The number-th network's part."""
@@ -162,12 +162,12 @@ def _schedule(plan: Plan, records: int) -> Schedule:
 
 def _meter(plan: Plan, settled: Schedule, classes: int, secret: bytes) -> Meter:
     """All figures of held-out private records together get the same budget as the weights."""
-    each = len(measuring_steps(settled.steps, plan.training.epochs))
-    fused = 0 if plan.fusion is None else 1
+    each, models = len(measuring_steps(settled.steps, plan.training.epochs)), len(plan.models)
     exact = plan.data.public_validation or plan.privacy.mode == "paper"
     return Meter(
         secret,
-        measurements=each * len(plan.models) + fused,
+        on_the_way=(each - 1) * models,
+        last=models if plan.fusion is None else models + 1,
         classes=classes,
         budget=None if exact else (plan.privacy.epsilon, settled.delta),
     )

@@ -55,6 +55,7 @@ def fused_figures(work: Work, runs: Sequence[Run]) -> Measured | None:
         epsilon=None if guarantee is None else guarantee.epsilon,
         step=work.schedule.steps,
         stream="fused",
+        last=True,
     )
 
 
@@ -107,19 +108,20 @@ def _data(work: Work, data_set: str) -> DataFacts:
         shape=work.train.shape,
         classes=work.train.classes,
         measured=_how_measured(work, held_out),
-        blur=work.meter.blur(held_out) if held_out else 0.0,
+        blur=work.meter.blur(held_out) if held_out else (0.0, 0.0),
     )
 
 
 def _how_measured(work: Work, held_out: int) -> str:
     if not held_out:
         return "Nothing was measured: no record was held out."
+    way, end = work.meter.blur(held_out)
     if work.is_noised:
         return (
             f"Measured on {held_out:,} held-out records, which were not trained on. The figures "
             "carry noise, and the guarantee covers them: held-out records pay for the figures, "
-            "the others for the weights. Noise moves a share by at most "
-            f"{1.96 * work.meter.blur(held_out):.1%} in 95 of 100 cases."
+            "the others for the weights. In 95 of 100 cases the noise moves a share by at most "
+            f"{1.96 * end:.1%} at the end and {1.96 * way:.1%} on the way."
         )
     if work.plan.data.public_validation:
         return (
