@@ -89,7 +89,7 @@ COURSE = tuple(Measured(e, 0.7 * math.sqrt(e), 1 - 1 / (e + 1), 1.0, 2 / e) for 
 REPORT = TrainReport(
     run="train-1",
     data=DataFacts("ab" * 32, 900, 100, (3, 32, 32), ("cat", "dog"), "As told.", (0.02, 0.01)),
-    models=(ModelFacts("cnn", {"hidden": 8}, 1234, 99, "weights.safetensors", 1.1, 0.05, 9, COURSE),),
+    models=(ModelFacts("cnn", {"hidden": 8}, 1234, 99, "w.safetensors", 1.1, 0.05, 9, COURSE),),
     guarantee=Guarantee(2.99, 1e-5, covers=("the weights",)),
     reason="",
     charged=(2.99, 1e-5),
