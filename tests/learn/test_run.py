@@ -20,7 +20,7 @@ from polyveil.learn.labelled import Labelled
 from polyveil.learn.plan import Plan
 from polyveil.learn.progress import silence
 from polyveil.learn.rows import rows_for
-from polyveil.learn.run import Run, measuring_steps
+from polyveil.learn.run import Run, even_steps
 from polyveil.learn.views import scaled, views
 from polyveil.learn.work import Work, completed, rounded_down
 from polyveil.models.registry import build
@@ -106,8 +106,17 @@ def test_views_are_shifted_copies_side_by_side() -> None:
 
 @given(st.integers(1, 5000), st.integers(1, 60))
 def test_the_last_step_is_measured_and_no_more_than_twenty(steps: int, epochs: int) -> None:
-    at = measuring_steps(steps, epochs)
+    at = even_steps(steps, epochs)
     assert max(at) == steps and len(at) <= 20 and min(at) >= 1
+
+
+def test_few_held_out_records_are_measured_at_the_end_alone() -> None:
+    few = work()
+    assert few.measured_at == {few.schedule.steps} and few.meter.deviations[0] == 0
+    many = Work.of(few.plan, few.train, few.train, SECRET)
+    assert many.measured_at <= even_steps(few.schedule.steps, few.plan.training.epochs)
+    public = work(privacy={"mode": "paper"})
+    assert public.meter.deviations == (0.0, 0.0)
 
 
 @given(st.integers(2, 10**9))

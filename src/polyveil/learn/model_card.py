@@ -135,7 +135,11 @@ def _by_epoch(history: Sequence[Measured]) -> str:
         for name, of in zip(columns, fields, strict=True)
         if any(getattr(one, of) is not None for one in chosen)
     ]
-    rows = [[columns[name](one) for name in kept] for one in chosen]
+    of_name = dict(zip(columns, fields, strict=True))
+    rows = [
+        ["" if getattr(one, of_name[name]) is None else columns[name](one) for name in kept]
+        for one in chosen
+    ]
     lines = [kept, ["---:"] * len(kept), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

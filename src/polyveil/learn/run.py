@@ -58,6 +58,7 @@ class Job:
       number: 1 or 2, of the network in its run.
       plan, model, schedule: public facts.
       train, held_out: records; held_out None where nothing is measured.
+      measured_at: steps after which held-out records are looked at.
       meter: tells held-out figures.
       secret: of the run; this network's own is derived from it.
       checkpoint: where its state is kept.
@@ -69,6 +70,7 @@ class Job:
     schedule: Schedule
     train: Labelled
     held_out: Labelled | None
+    measured_at: frozenset[int]
     meter: Meter
     secret: bytes
     checkpoint: Path
@@ -135,7 +137,7 @@ class Run:
     def finish(self, on_progress: Listener) -> None:
         """All steps that are left; the state is kept on the way."""
         job, steps = self._job, self._job.schedule.steps
-        measured_at = measuring_steps(steps, job.plan.training.epochs)
+        told_at = even_steps(steps, job.plan.training.epochs)
         kept, piece, before = time.monotonic(), 0, self.steps_done
         with ExitStack() as stack:
             stack.enter_context(torch.random.fork_rng(devices=[]))
@@ -153,7 +155,7 @@ class Run:
                 in_units_of_threshold(self._private)
                 self._optimizer.step()
                 self._average.update()
-                if before in measured_at:
+                if before in told_at:
                     self._measure(on_progress)
                     kept = time.monotonic()
                 elif time.monotonic() - kept > _KEEP_EVERY:
@@ -186,7 +188,7 @@ class Run:
         job, step = self._job, self.steps_done
         epsilon = None if self._private.no_guarantee else job.schedule.epsilon(step)
         epoch = round(step * job.schedule.rate, 2)
-        if job.held_out is None:
+        if job.held_out is None or step not in job.measured_at:
             told = Measured(epoch, epsilon)
         else:
             with self._average.applied():
@@ -282,8 +284,8 @@ def thresholds(plan: PrivacyPlan) -> PrivateQuantile | float:
     return PrivateQuantile(quantile=plan.quantile)
 
 
-def measuring_steps(steps: int, epochs: int) -> frozenset[int]:
-    """Steps after which held-out records are looked at: once an epoch, at most MEASUREMENTS."""
+def even_steps(steps: int, epochs: int) -> frozenset[int]:
+    """Steps after which something is told: once an epoch, at most MEASUREMENTS, the last always."""
     count = min(epochs, MEASUREMENTS, steps)
     return frozenset(round(steps * at / count) for at in range(1, count + 1))
 

@@ -16,7 +16,7 @@ from polyveil.learn.history import Meter
 from polyveil.learn.labelled import Labelled
 from polyveil.learn.paper import NO_GUARANTEE
 from polyveil.learn.plan import Plan
-from polyveil.learn.run import LEARNING_RATE, Job, measuring_steps
+from polyveil.learn.run import LEARNING_RATE, Job, even_steps
 from polyveil.learn.schedule import Schedule, schedule
 from polyveil.privacy import accountant
 from polyveil.privacy.guarantee import Guarantee
@@ -33,6 +33,9 @@ _NOT_COVERED = (
 _A_STEP = 20
 """One record in so many is in a step, if the plan does not say: large batches need few steps."""
 
+_BLUR = 0.02
+"""Largest standard deviation of a share at which a figure on the way is worth its budget."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -42,6 +45,7 @@ class Work:
       plan: completed: delta, batch size and learning rate are stated.
       train, held_out: records; held_out None where nothing is measured.
       schedule: of each network; the noise is calibrated for all of them together.
+      measured_at: steps of each network after which held-out records are looked at.
       meter: tells held-out figures.
       secret: of the run.
     """
@@ -50,6 +54,7 @@ class Work:
     train: Labelled
     held_out: Labelled | None
     schedule: Schedule
+    measured_at: frozenset[int]
     meter: Meter
     secret: bytes
 
@@ -66,8 +71,8 @@ class Work:
         full = completed(plan, len(train))
         held_out = held_out if held_out is not None and len(held_out) else None
         settled = _schedule(full, len(train))
-        meter = _meter(full, settled, len(train.classes), secret)
-        return Work(full, train, held_out, settled, meter, secret)
+        at, meter = _meter(full, settled, train, held_out, secret)
+        return Work(full, train, held_out, settled, at, meter, secret)
 
     @property
     def unsafe(self) -> str:
@@ -101,6 +106,7 @@ class Work:
             schedule=self.schedule,
             train=self.train,
             held_out=self.held_out,
+            measured_at=self.measured_at,
             meter=self.meter,
             secret=self.secret,
             checkpoint=checkpoint,
@@ -160,14 +166,27 @@ def _schedule(plan: Plan, records: int) -> Schedule:
     return replace(one, noise_multiplier=multiplier)
 
 
-def _meter(plan: Plan, settled: Schedule, classes: int, secret: bytes) -> Meter:
-    """All figures of held-out private records together get the same budget as the weights."""
-    each, models = len(measuring_steps(settled.steps, plan.training.epochs)), len(plan.models)
+def _meter(
+    plan: Plan, settled: Schedule, train: Labelled, held_out: Labelled | None, secret: bytes
+) -> tuple[frozenset[int], Meter]:
+    """When held-out records are looked at, and what tells of them.
+
+    All their figures together get the same budget as the weights. Few records allow few figures:
+    on the way, only as many as the noise leaves readable.
+    """
+    models, steps = len(plan.models), settled.steps
     exact = plan.data.public_validation or plan.privacy.mode == "paper"
-    return Meter(
-        secret,
-        on_the_way=(each - 1) * models,
-        last=models if plan.fusion is None else models + 1,
-        classes=classes,
-        budget=None if exact else (plan.privacy.epsilon, settled.delta),
-    )
+    told_at = sorted(even_steps(steps, plan.training.epochs))
+    on_the_way = len(told_at) - 1
+    while True:
+        meter = Meter(
+            secret,
+            on_the_way=on_the_way * models,
+            last=models if plan.fusion is None else models + 1,
+            classes=len(train.classes),
+            budget=None if exact else (plan.privacy.epsilon, settled.delta),
+        )
+        if not on_the_way or meter.blur(0 if held_out is None else len(held_out))[0] <= _BLUR:
+            chosen = even_steps(len(told_at), on_the_way + 1)
+            return frozenset(told_at[at - 1] for at in chosen), meter
+        on_the_way //= 2

@@ -116,12 +116,13 @@ def _how_measured(work: Work, held_out: int) -> str:
     if not held_out:
         return "Nothing was measured: no record was held out."
     way, end = work.meter.blur(held_out)
+    on_the_way = f" and {1.96 * way:.1%} on the way" if way else ""
     if work.is_noised:
         return (
             f"Measured on {held_out:,} held-out records, which were not trained on. The figures "
             "carry noise, and the guarantee covers them: held-out records pay for the figures, "
             "the others for the weights. In 95 of 100 cases the noise moves a share by at most "
-            f"{1.96 * end:.1%} at the end and {1.96 * way:.1%} on the way."
+            f"{1.96 * end:.1%} at the end{on_the_way}."
         )
     if work.plan.data.public_validation:
         return (

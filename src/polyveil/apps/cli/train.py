@@ -34,6 +34,11 @@ EPILOG = """A plan is a small TOML file. The shortest one:
 [training]  epochs, batch_size, physical_batch, learning_rate, optimizer, momentum,
             seed, augment, flip, averaging"""
 
+INTERRUPTED = (
+    "interrupted; the same command goes on where this one stopped, for the same charge. A run that "
+    "kept nothing yet is not charged."
+)
+
 
 def train(
     plan: Annotated[Path, typer.Argument(help="The plan, a TOML file.", show_default=False)],
@@ -55,8 +60,12 @@ def train(
     """
     import polyveil
 
-    with _progress(as_json=json) as listen:
-        report = polyveil.train(plan, out, dry_run=dry_run, on_progress=listen)
+    try:
+        with _progress(as_json=json) as listen:
+            report = polyveil.train(plan, out, dry_run=dry_run, on_progress=listen)
+    except KeyboardInterrupt:
+        typer.echo(f"polyveil: {INTERRUPTED}", err=True)
+        raise typer.Exit(130) from None
     emit(report, as_json=json)
     if not (json or report.dry_run):
         typer.echo(f"\nOpen {out / 'model_card.md'}; the curves are in {out / 'curves.png'}.")
