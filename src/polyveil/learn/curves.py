@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from polyveil import _optional
 from polyveil.learn.history import Measured, loss_cap
@@ -21,6 +21,9 @@ from polyveil.learn.history import Measured, loss_cap
 _COLOURS = ("#0072B2", "#D55E00", "#009E73")
 _MARKERS = ("", "s", "^")
 """A second model's line has marks, so that it is another one without colour, too."""
+_TALL, _LINE = 150.0, 11.0
+"""Height of a panel and of a line of text, in points."""
+_End: TypeAlias = tuple[float, float, str]
 _INK, _FAINT = "#222222", "#B8B8B8"
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -97,10 +100,20 @@ def _encoded(figure: Any, form: str) -> bytes:
     return buffer.getvalue()
 
 
-def _beside(number: int, last: float, all_last: Collection[float]) -> int:
-    """Points by which a line's last value stands above or below it, clear of the other's."""
-    above = number == 0 if max(all_last) == min(all_last) else last == max(all_last)
-    return 6 if above else -6
+def _annotate(axes: Any, ends: Sequence[_End]) -> None:
+    """Last values beside their lines, moved apart where they would cover each other."""
+    low, high = axes.get_ylim()
+    ordered = sorted(ends, key=lambda end: end[1])
+    places = [_TALL * (end[1] - low) / (high - low) for end in ordered]
+    moved = list(places)
+    for at in range(1, len(moved)):
+        moved[at] = max(moved[at], moved[at - 1] + _LINE)
+    back = (sum(moved) - sum(places)) / max(1, len(places))
+    for (across, up, colour), place, new in zip(ordered, places, moved, strict=True):
+        axes.annotate(
+            f"{up:.3g}", (across, up), (6, new - back - place), textcoords="offset points",
+            color=colour, va="center", fontweight="bold", annotation_clip=False,
+        )  # fmt: skip
 
 
 def power_of_ten(value: float) -> str:
@@ -136,25 +149,22 @@ class _Panel:
         axes.set_xlabel("epoch")
         axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
         axes.set_axisbelow(True)
-        last = {name: self._last(course) for name, course in courses.items()}
-        for number, (model, course) in enumerate(courses.items()):
-            beside = 0 if len(courses) == 1 else _beside(number, last[model], last.values())
+        ends: list[_End] = []
+        for number, course in enumerate(courses.values()):
             for field, dashes in zip(self._fields, ((), (4, 2)), strict=False):
                 points = self._points(course, field)
                 if points:
                     label = "" if number else self._fields[field]
-                    self._line(axes, points, number, dashes, label, band, beside)
+                    self._line(axes, points, number, dashes, label, band)
+                    ends.append((*points[-1], _COLOURS[number]))
         axes.set_xlim(left=0)
         axes.margins(x=0.02)
         self._finish(axes, delta)
+        _annotate(axes, ends)
 
     def _points(self, course: Sequence[Measured], field: str) -> list[tuple[float, float]]:
         values = [(one.epoch, getattr(one, field)) for one in course]
         return [(epoch, self._scale * value) for epoch, value in values if value is not None]
-
-    def _last(self, course: Sequence[Measured]) -> float:
-        points = self._points(course, next(iter(self._fields)))
-        return points[-1][1] if points else 0.0
 
     def _line(
         self,
@@ -164,7 +174,6 @@ class _Panel:
         dashes: tuple[int, ...],
         label: str,
         band: tuple[float, float],
-        beside: int,
     ) -> None:
         across, up = zip(*points, strict=True)
         colour, style = _COLOURS[number], {"dashes": dashes} if dashes else {}
@@ -178,10 +187,6 @@ class _Panel:
             low = [max(u - wide, 0.0) for u, wide in zip(up, half, strict=True)]
             high = [min(u + wide, self._most) for u, wide in zip(up, half, strict=True)]
             axes.fill_between(across, low, high, color=colour, alpha=0.14, linewidth=0)
-        axes.annotate(
-            f"{up[-1]:.3g}", (across[-1], up[-1]), (6, beside), textcoords="offset points",
-            color=colour, va="center", fontweight="bold", annotation_clip=False,
-        )  # fmt: skip
 
     def _finish(self, axes: Any, delta: float | None) -> None:
         if len(self._fields) > 1 and len(axes.get_legend_handles_labels()[0]) > 1:
