@@ -90,7 +90,7 @@ TASKS: dict[str, tuple[Callable[[], nn.Module], Recipe, dict[str, tuple]]] = {
     ),
     "objects, scattering": (
         partial(LinearOnViews, 243 * 64),
-        Recipe(batch=1000, epochs=20, rate=0.1, clip=1.0, ghost=True),
+        Recipe(batch=1000, epochs=20, rate=0.03, clip=10.0, ghost=True),
         {"rate": (0.03, 0.1), "clip": (1.0, 10.0)},
     ),
 }

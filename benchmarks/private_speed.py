@@ -6,9 +6,9 @@ than Opacus (hooks, ghost clipping), vmap(grad) or fastDP in the same run.
 Every step is whole: forward, backward, clipping, noise of equal multiplier, SGD. Physical batch =
 logical batch. Time: contestants take turns, one step each; a figure is the median over rounds of
 the ratio to the plain step of the same round, in CPU seconds of the one thread, which other work on
-the machine disturbs less than it does the clock on the wall. Memory: each contestant in a process of its own, peak
-resident set during a step minus the resident set after import, network, data and a step on two
-records, for the first step (ours checks and times then) and for the three after it.
+the machine disturbs less than it does the clock on the wall. Memory: each contestant in a process
+of its own, peak resident set during a step minus the resident set after import, network, data and a
+step on two records, for the first step (ours checks and times then) and for the three after it.
 
 Our engine may also split the logical batch into physical ones of 64: a row of its own, to be read
 against plain training that is split the same way.
