@@ -15,25 +15,22 @@ Everything else has a default that asks nothing of the private data.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from polyveil.errors import UsageError
+from polyveil.learn.plan_table import as_table, known_key, off, one_of, positive, section
 
 CLIPPING = ("per-layer", "flat")
 FUSION = ("variance", "inverse error", "mean")
 MODES = ("sound", "paper")
 OPTIMIZERS = ("adam", "sgd")
 QUANTILE = "quantile"
-
-_Section = TypeVar("_Section")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +56,14 @@ class DataPlan:
 
     def __post_init__(self) -> None:
         if isinstance(self.validation, float) and not 0 <= self.validation < 1:
-            raise _off("data", "validation", self.validation, "a share in [0, 1), or a path")
+            raise off("data", "validation", self.validation, "a share in [0, 1), or a path")
         if self.public_validation and not isinstance(self.validation, Path):
             what = "false, since these records are held out of the private data"
-            raise _off("data", "public_validation", True, what)
+            raise off("data", "public_validation", True, what)
         if self.size is not None and not 4 <= self.size <= 1024:
-            raise _off("data", "size", self.size, "4 to 1024 pixels")
+            raise off("data", "size", self.size, "4 to 1024 pixels")
         if self.classes is not None and len(set(self.classes)) < max(2, len(self.classes)):
-            raise _off("data", "classes", list(self.classes), "two or more different names")
+            raise off("data", "classes", list(self.classes), "two or more different names")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ class FusionPlan:
     method: str = "variance"
 
     def __post_init__(self) -> None:
-        _one_of("fusion", "method", self.method, FUSION)
+        one_of("fusion", "method", self.method, FUSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +106,17 @@ class PrivacyPlan:
     mode: str = "sound"
 
     def __post_init__(self) -> None:
-        _positive("privacy", epsilon=self.epsilon)
+        positive("privacy", epsilon=self.epsilon)
         if self.delta is not None and not 0 < self.delta < 1:
-            raise _off("privacy", "delta", self.delta, "a number between 0 and 1, far below 1/n")
-        _one_of("privacy", "clipping", self.clipping, CLIPPING)
-        _one_of("privacy", "mode", self.mode, MODES)
+            raise off("privacy", "delta", self.delta, "a number between 0 and 1, far below 1/n")
+        one_of("privacy", "clipping", self.clipping, CLIPPING)
+        one_of("privacy", "mode", self.mode, MODES)
         if isinstance(self.thresholds, str) and self.thresholds != QUANTILE:
-            raise _off("privacy", "thresholds", self.thresholds, '"quantile" or a number > 0')
+            raise off("privacy", "thresholds", self.thresholds, '"quantile" or a number > 0')
         if isinstance(self.thresholds, float):
-            _positive("privacy", thresholds=self.thresholds)
+            positive("privacy", thresholds=self.thresholds)
         if not 0 < self.quantile < 1:
-            raise _off("privacy", "quantile", self.quantile, "a number between 0 and 1")
+            raise off("privacy", "quantile", self.quantile, "a number between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +148,18 @@ class TrainingPlan:
     averaging: float = 0.95
 
     def __post_init__(self) -> None:
-        _positive("training", epochs=self.epochs, physical_batch=self.physical_batch)
-        _positive("training", augment=self.augment)
+        positive("training", epochs=self.epochs, physical_batch=self.physical_batch)
+        positive("training", augment=self.augment)
         if self.batch_size is not None:
-            _positive("training", batch_size=self.batch_size)
+            positive("training", batch_size=self.batch_size)
         if self.learning_rate is not None:
-            _positive("training", learning_rate=self.learning_rate)
-        _one_of("training", "optimizer", self.optimizer, OPTIMIZERS)
+            positive("training", learning_rate=self.learning_rate)
+        one_of("training", "optimizer", self.optimizer, OPTIMIZERS)
         for name in ("momentum", "averaging"):
             if not 0 <= getattr(self, name) < 1:
-                raise _off("training", name, getattr(self, name), "a number in [0, 1)")
+                raise off("training", name, getattr(self, name), "a number in [0, 1)")
         if not 0 <= self.seed < 2**63:
-            raise _off("training", "seed", self.seed, "a whole number >= 0")
+            raise off("training", "seed", self.seed, "a whole number >= 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +208,16 @@ class Plan:
         """The plan that a table says, as `read` from TOML."""
         known = ("data", "model", "fusion", "privacy", "training")
         for name in table:
-            _known("plan", name, known)
+            known_key("plan", name, known)
         for name in ("data", "privacy"):
             if name not in table:
                 raise UsageError(f"plan: no [{name}]; expected a table of that name.")
         return Plan(
-            data=_data(_table("data", table["data"]), folder),
-            privacy=_read("privacy", PrivacyPlan, table["privacy"]),
+            data=_data(as_table("data", table["data"]), folder),
+            privacy=section("privacy", PrivacyPlan, table["privacy"]),
             models=_models(table.get("model", {})),
-            fusion=_read("fusion", FusionPlan, table["fusion"]) if "fusion" in table else None,
-            training=_read("training", TrainingPlan, table.get("training", {})),
+            fusion=section("fusion", FusionPlan, table["fusion"]) if "fusion" in table else None,
+            training=section("training", TrainingPlan, table.get("training", {})),
         )
 
     def public(self) -> dict[str, Any]:
@@ -252,81 +249,16 @@ def _data(table: Mapping[str, Any], folder: Path) -> DataPlan:
         values["path"] = folder / values["path"]
     if isinstance(values.get("classes"), list):
         values["classes"] = tuple(str(name) for name in values["classes"])
-    return _read("data", DataPlan, values)
+    return section("data", DataPlan, values)
 
 
 def _models(value: Any) -> tuple[ModelPlan, ...]:
     tables = value if isinstance(value, list) else [value]
     found = []
     for table in tables:
-        options = dict(_table("model", table))
+        options = dict(as_table("model", table))
         name = options.pop("name", ModelPlan().name)
         if not isinstance(name, str):
-            raise _off("model", "name", name, "the name of a model")
+            raise off("model", "name", name, "the name of a model")
         found.append(ModelPlan(name, options))
     return tuple(found)
-
-
-def _table(where: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise UsageError(f"[{where}]: a {type(value).__name__}; expected a table.")
-    return value
-
-
-def _read(where: str, kind: type[_Section], value: Any) -> _Section:
-    """The section, its keys known and its values of the annotated types."""
-    table, expected = _table(where, value), {one.name: str(one.type) for one in fields(kind)}  # type: ignore[arg-type]
-    values = {}
-    for name, given in table.items():
-        _known(f"[{where}]", name, tuple(expected))
-        values[name] = _typed(where, name, given, expected[name])
-    for missing in [one for one in ("path", "epsilon") if one in expected and one not in values]:
-        example = '"records.parquet"' if missing == "path" else "3.0"
-        raise UsageError(f"[{where}] {missing}: missing; expected e.g. {missing} = {example}.")
-    return kind(**values)
-
-
-def _typed(where: str, name: str, value: Any, annotation: str) -> Any:
-    """The value, a whole number read as a float where one is expected."""
-    allowed = {part.strip() for part in annotation.split("|")}
-    found = type(value).__name__
-    if found == "int" and "float" in allowed and "int" not in allowed:
-        return float(value)
-    if isinstance(value, Path) and "Path" in allowed:
-        return value
-    if found in {part.partition("[")[0] for part in allowed}:
-        return value
-    words = {
-        "int": "a whole number",
-        "float": "a number",
-        "str": "a text",
-        "bool": "true or false",
-        "Path": "a path",
-    }
-    kinds = [words.get(kind, "") for kind in sorted(allowed - {"None"})]
-    raise _off(where, name, value, " or ".join(filter(None, kinds)) or "a list of texts")
-
-
-def _known(where: str, name: str, allowed: tuple[str, ...]) -> None:
-    if name in allowed:
-        return
-    near = difflib.get_close_matches(name, allowed, 1, 0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"{where}: unknown key {name}; {hint}Allowed: {', '.join(allowed)}.")
-
-
-def _one_of(where: str, name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        near = difflib.get_close_matches(value, allowed, 1, 0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise _off(where, name, value, " or ".join(f'"{one}"' for one in allowed) + hint)
-
-
-def _positive(where: str, **values: float) -> None:
-    for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            raise _off(where, name, value, "a number > 0")
-
-
-def _off(where: str, name: str, value: Any, expected: str) -> UsageError:
-    return UsageError(f"[{where}] {name}: {value!r}; expected {expected.rstrip('.')}.")

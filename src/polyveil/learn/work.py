@@ -25,7 +25,7 @@ from polyveil.records.record import Refused
 _COVERS = ("the weights", "the clipping thresholds")
 _FIGURES = "the held-out figures"
 _NOT_COVERED = (
-    "how many records there are",
+    "how many records there are and how many were refused",
     "the size of the pictures",
     "the names of the classes",
     "settings that were chosen by trying them on the same records",
