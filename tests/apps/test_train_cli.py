@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from polyveil.apps.cli.main import app
+import polyveil
+from polyveil.apps.cli.main import app, main
 from polyveil.errors import EXIT_BUDGET_EXCEEDED, EXIT_CLEAN, EXIT_RECORDS_REFUSED, EXIT_USAGE
 
 pytest.importorskip("torch")
@@ -62,27 +63,49 @@ def test_json_tells_progress_line_by_line_on_stderr(plan: Path, tmp_path: Path) 
     assert json.loads(out)["guarantee"]["epsilon"] <= 8
 
 
-def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "polyveil.apps.cli.main", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> tuple[int, str, str]:
+    """The entry point itself, which turns typed errors into one line and an exit code."""
+    monkeypatch.setattr(sys, "argv", ["polyveil", "train", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    out, err = capsys.readouterr()
+    return int(left.value.code or 0), out, err
 
 
-def test_a_misspelt_key_is_one_line_and_exit_code_2(plan: Path, tmp_path: Path) -> None:
+def test_a_misspelt_key_is_one_line_and_exit_code_2(
+    plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan.write_text(PLAN.replace("epochs", "epoch"))
-    result = run("train", plan, cwd=tmp_path)
-    assert result.returncode == EXIT_USAGE and result.stdout == ""
-    assert "unknown key epoch; did you mean epochs" in result.stderr
-    assert "Traceback" not in result.stderr and not (tmp_path / "run").exists()
+    code, out, err = run(monkeypatch, capsys, plan, "--out", plan.parent / "run")
+    assert code == EXIT_USAGE and out == "" and err.count("\n") == 1
+    assert "unknown key epoch; did you mean epochs" in err
+    assert not (plan.parent / "run").exists()
 
 
-def test_exit_codes_4_and_3(plan: Path, tmp_path: Path) -> None:
-    import polyveil
-
+def test_a_budget_that_is_too_small_is_exit_code_4(
+    plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with polyveil.Ledger.open() as ledger:
-        name = polyveil.content_hash(tmp_path / "a.npz")
+        name = polyveil.content_hash(plan.parent / "a.npz")
         ledger.grant(name, epsilon=1, delta=1e-5, by="test")
-    result = run("train", plan, cwd=tmp_path)
-    assert result.returncode == EXIT_BUDGET_EXCEEDED and "budget" in result.stderr
+    code, _, err = run(monkeypatch, capsys, plan, "--out", plan.parent / "run")
+    assert code == EXIT_BUDGET_EXCEEDED and "Nothing was charged" in err
+
+
+def test_ctrl_c_says_that_the_run_goes_on(
+    plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("polyveil.tasks.train.train", pressed)
+    code, _, err = run(monkeypatch, capsys, plan)
+    assert code == 130 and "the same command goes on" in err
+
+
+def test_refused_records_are_exit_code_3(plan: Path, tmp_path: Path) -> None:
     plan.write_text(PLAN.replace("[privacy]", 'classes = ["bar", "dot"]\n[privacy]'))
     code, out, _ = invoke(plan, "--out", tmp_path / "two", "--dry-run")
     assert code == EXIT_RECORDS_REFUSED and "Refused: " in out and not (tmp_path / "two").exists()

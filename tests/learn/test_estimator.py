@@ -28,7 +28,7 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learns_own_checks() -> None:
     results = check_estimator(
-        PrivateClassifier(epochs=2), expected_failed_checks=EXPECTED, on_fail=None, on_skip=None
+        PrivateClassifier(epochs=1), expected_failed_checks=EXPECTED, on_fail=None, on_skip=None
     )
     assert not [one["check_name"] for one in results if one["status"] == "failed"]
     assert sum(one["status"] == "passed" for one in results) > 45

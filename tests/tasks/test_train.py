@@ -60,6 +60,13 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     return Job(tmp_path)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves take half a second; one test draws them."""
+    blank = {"curves.png": b"png", "curves.svg": b"svg"}
+    monkeypatch.setattr("polyveil.learn.result_folder.draw", lambda *_, **__: blank)
+
+
 class Stopped(Exception):
     """Stands for Ctrl-C and for everything else that ends a process."""
 
@@ -101,6 +108,7 @@ def test_a_run_leaves_weights_card_curves_and_one_charge(job: Job) -> None:
     assert job.spent() == spent
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_stopped_twice_ends_with_the_same_weights(job: Job) -> None:
     network = {"name": "cnn", "widths": [8], "hidden": 8}
     plan = {"model": network, "training": {"physical_batch": 24, "augment": 2, "flip": True}}
@@ -128,6 +136,7 @@ def test_a_run_stopped_twice_ends_with_the_same_weights(job: Job) -> None:
     assert float(job.spent().epsilon) == 8 and job.spent().runs == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_private_folder_is_for_the_owner_only(job: Job) -> None:
     with pytest.raises(Stopped):
         job.train(listen=stop_after(Told, 1))
@@ -136,6 +145,7 @@ def test_the_private_folder_is_for_the_owner_only(job: Job) -> None:
     assert modes.pop(".polyveil") == 0o700 and set(modes.values()) == {0o600}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_stops_before_anything_was_kept_is_not_charged(job: Job) -> None:
     with pytest.raises(Stopped):
         job.train(listen=stop_after(Stepped, 2))
@@ -151,12 +161,14 @@ def test_what_stops_before_anything_was_kept_is_not_charged(job: Job) -> None:
         {"model": {"name": "resnet"}},
     ],
 )
+@pytest.mark.usefixtures("undrawn")
 def test_a_network_that_cannot_be_private_charges_nothing(job: Job, plan: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         job.train(**plan)
     assert job.spent().runs == 0 and not (job.folder / "run" / ".polyveil").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_budget_that_is_too_small_stops_it_before_training(job: Job) -> None:
     job.grant(5)
     heard: list[Progress] = []
@@ -167,6 +179,7 @@ def test_a_budget_that_is_too_small_stops_it_before_training(job: Job) -> None:
     polyveil.train(table(job.data, privacy={"epsilon": 5.0}), dry_run=True)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_another_plan_or_data_does_not_fit_into_the_folder(job: Job) -> None:
     with pytest.raises(Stopped):
         job.train(listen=stop_after(Told, 1))
@@ -181,6 +194,7 @@ def test_another_plan_or_data_does_not_fit_into_the_folder(job: Job) -> None:
         job.train("mine")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_processes_do_not_share_a_folder(job: Job) -> None:
     def listen(event: Progress) -> None:
         if isinstance(event, Told):
@@ -192,6 +206,7 @@ def test_two_processes_do_not_share_a_folder(job: Job) -> None:
         job.train(listen=listen)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_paper_mode_promises_nothing_and_charges_nothing(job: Job) -> None:
     report = job.train(privacy={"mode": "paper"})
     assert report.guarantee is None and "paper mode" in report.reason and report.charged is None
@@ -200,6 +215,7 @@ def test_paper_mode_promises_nothing_and_charges_nothing(job: Job) -> None:
     assert "without a guarantee" in card and "Treat them like the records" in card
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_models_are_fused_within_one_budget(job: Job) -> None:
     models = [{"name": "scatter-linear"}, {"name": "cnn", "widths": [8], "hidden": 8}]
     plan = {**table(job.data), "model": models, "fusion": {"method": "inverse error"}}
@@ -213,6 +229,7 @@ def test_two_models_are_fused_within_one_budget(job: Job) -> None:
     }
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_other_records_are_charged_unless_they_are_public(job: Job) -> None:
     other = save(job.folder / "other.npz", 100, seed=5)
     report = job.train(data={"validation": str(other)})
@@ -224,12 +241,14 @@ def test_other_records_are_charged_unless_they_are_public(job: Job) -> None:
         job.train("same", data={"validation": str(job.data)})
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_held_out_records_nothing_is_measured(job: Job) -> None:
     report = job.train(data={"validation": 0})
     assert report.best.top1 is None and report.data.held_out == 0
     assert "Nothing was measured" in (job.folder / "run" / "model_card.md").read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_bad_records_make_exit_code_3_and_the_rest_is_used(job: Job) -> None:
     images, labels = pictures(300)
     floats = images / 255
@@ -240,6 +259,7 @@ def test_bad_records_make_exit_code_3_and_the_rest_is_used(job: Job) -> None:
     assert report.data.records + report.data.held_out == 293
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_dry_run_says_the_cost_and_leaves_nothing(job: Job) -> None:
     report = polyveil.train(table(job.data), job.folder / "run", dry_run=True, ledger=job.ledger)
     assert report.dry_run and report.charged[0] == 8 and "Would train" in report.summary()
