@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 import polyveil
 from polyveil.apps.cli.main import app, main
 from polyveil.errors import EXIT_BUDGET_EXCEEDED, EXIT_CLEAN, EXIT_RECORDS_REFUSED, EXIT_USAGE
+from polyveil.learn.plan import Plan
 
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "learn"))
@@ -109,6 +111,17 @@ def test_refused_records_are_exit_code_3(plan: Path, tmp_path: Path) -> None:
     plan.write_text(PLAN.replace("[privacy]", 'classes = ["bar", "dot"]\n[privacy]'))
     code, out, _ = invoke(plan, "--out", tmp_path / "two", "--dry-run")
     assert code == EXIT_RECORDS_REFUSED and "Refused: " in out and not (tmp_path / "two").exists()
+
+
+def test_the_example_runs_and_its_plan_is_one(
+    plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examples = Path(__file__).resolve().parents[2] / "examples"
+    assert Plan.read(examples / "private_training.toml").privacy.epsilon == 3
+    words = ["private_training.py", str(plan), str(plan.parent / "run")]
+    monkeypatch.setattr(sys, "argv", words)
+    runpy.run_path(str(examples / "private_training.py"), run_name="__main__")
+    assert "Differential privacy with" in capsys.readouterr().out
 
 
 def test_help_shows_a_plan_and_loads_no_torch() -> None:
