@@ -99,8 +99,10 @@ def test_any_broadcast(
     shape: list[int], keep: list[bool], drop: int, records: int, rows: int
 ) -> None:
     small = [size if kept else 1 for size, kept in zip(shape, keep, strict=False)]
+    torch.manual_seed(0)
     model = Net(tuple(small[min(drop, len(small)) :]), OPERATIONS["x * p"])
-    agrees(model, torch.randn(records * rows, *shape), records)
+    # Of one sign: where a gradient is a sum that cancels, float32 has no relative precision.
+    agrees(model, torch.rand(records * rows, *shape) + 0.5, records)
 
 
 @pytest.mark.parametrize("slopes", [1, 4])
