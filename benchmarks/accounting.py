@@ -55,7 +55,12 @@ def kept(setting: dict[str, Any]) -> tuple[float, float, float]:
     accountant._epsilon.cache_clear()
     spent = epsilon_spent([event], delta=setting["delta"])
     by_rdp = epsilon_by_rdp([event], delta=setting["delta"])
-    return spent / setting["epsilon"], by_rdp / spent, seconds
+    return spent / setting["epsilon"], quotient(by_rdp, spent), seconds
+
+
+def quotient(one: float, other: float) -> float:
+    """one / other; 1 where both are 0, which few rare samples and a large delta can make them."""
+    return 1.0 if one == other else float(np.divide(one, other))
 
 
 def agreement(setting: dict[str, Any]) -> float:
@@ -68,7 +73,8 @@ def agreement(setting: dict[str, Any]) -> float:
     direct = pld.PLDAccountant()
     one = dp_accounting.PoissonSampledDpEvent(event.rate, dp_accounting.GaussianDpEvent(noise))
     direct.compose(one, event.steps)
-    return epsilon_spent([event], delta=setting["delta"]) / direct.get_epsilon(setting["delta"])
+    ours = epsilon_spent([event], delta=setting["delta"])
+    return quotient(ours, direct.get_epsilon(setting["delta"]))
 
 
 def mutants() -> dict[str, tuple[bool, Callable[[np.random.Generator], Finding]]]:

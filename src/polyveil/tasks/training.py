@@ -173,7 +173,9 @@ def _reserved(
         if held and not folder.has_steps:
             with Ledger.open(settings.ledger) as ledger:
                 for reservation in held:
-                    ledger.release(reservation, _NOTHING)
+                    # What an earlier process of this run has paid for stays paid.
+                    if reservation.state == "open":
+                        ledger.release(reservation, _NOTHING)
         raise
 
 
