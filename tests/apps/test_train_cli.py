@@ -53,7 +53,7 @@ def test_it_prints_accuracy_guarantee_and_charge(plan: Path, tmp_path: Path) -> 
     code, out, err = invoke(plan, "--out", tmp_path / "run")
     assert code == EXIT_CLEAN and err == ""
     assert "Right at the first guess" in out and "Differential privacy with" in out
-    assert "The ledger charges data set" in out and "model_card.md" in out
+    assert "The ledger charges the data set" in out and "model_card.md" in out
     code, out, err = invoke(plan, "--out", tmp_path / "run", "--json")
     assert json.loads(out)["schema"] == "polyveil.train/1" and err == ""  # finished: a no-op
 

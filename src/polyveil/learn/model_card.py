@@ -86,7 +86,8 @@ def _data(report: TrainReport) -> str:
     shown = ", ".join(data.classes[:30]) + (" …" if len(data.classes) > 30 else "")
     lines = [
         f"{data.records:,} records trained on; {data.held_out:,} held out.",
-        f"Content hash `{data.hash}`. Their licence is not known to polyveil.",
+        f"Known to their owner as `{data.token}`, a keyed name that tells others nothing. "
+        "Their licence is not known to polyveil.",
         f"Classes: {shown}.",
     ]
     refused = sum(report.refused.values())

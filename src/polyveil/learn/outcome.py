@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What became of a private training: one value, shown in few lines or as JSON.
 
-It travels with the weights, so it names data by content hash and never by path, and no record by
-its file. A guarantee is there or it is None with the reason; nothing in between.
+It travels with the weights, so it names data by a keyed token, never by path or hash, and no record
+by its file. A guarantee is there or it is None with the reason; nothing in between.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class DataFacts:
     """The records, as far as they may be told.
 
     Attributes:
-      hash: of the data set's content, hex; what the ledger charges.
+      token: a keyed name of the data set, hex. A plain hash of the content would not do: whoever
+        knows all records but one could test guesses of that one.
       records, held_out: how many were trained on, and how many measured on. Taken to be public.
       shape: (channels, height, width) of every picture.
       classes: names, in the order of the model's outputs.
@@ -33,7 +34,7 @@ class DataFacts:
         zeros for exact figures.
     """
 
-    hash: str
+    token: str
     records: int
     held_out: int
     shape: tuple[int, int, int]
@@ -134,10 +135,7 @@ class TrainReport:
             return "The ledger charges nothing."
         epsilon, delta = self.charged
         verb = "would charge" if self.dry_run else "charges"
-        return (
-            f"The ledger {verb} data set {self.data.hash[:12]} with ε = {epsilon:.4g}, "
-            f"δ = {delta:g}."
-        )
+        return f"The ledger {verb} the data set with ε = {epsilon:.4g}, δ = {delta:g}."
 
     def summary(self) -> str:
         """A few lines for a person."""

@@ -102,7 +102,7 @@ def _report(
 def _data(work: Work, data_set: str) -> DataFacts:
     held_out = 0 if work.held_out is None else len(work.held_out)
     return DataFacts(
-        hash=data_set,
+        token=data_set,
         records=len(work.train),
         held_out=held_out,
         shape=work.train.shape,

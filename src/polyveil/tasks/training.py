@@ -28,6 +28,7 @@ from polyveil.learn.result_folder import read_result, write_result
 from polyveil.learn.run import Run
 from polyveil.learn.run_folder import RunFolder, check_place, is_open, opened
 from polyveil.learn.work import Work
+from polyveil.privacy.key import ProjectKey
 from polyveil.privacy.ledger import Ledger, Reservation, content_hash
 from polyveil.tasks import about
 from polyveil.tasks.trained import fused_figures, planned_report, trained_report
@@ -70,6 +71,11 @@ class Sources:
             )
         return Sources(data, None if plan.data.public_validation else other)
 
+    @property
+    def token(self) -> str:
+        """What the result calls the data set."""
+        return _keyed("released name of a data set", self.data)
+
     def charges(self, plan: Plan) -> dict[str, str]:
         """Data set that pays -> purpose, as the ledger keeps it."""
         names = " and ".join(one.name for one in plan.models)
@@ -82,7 +88,7 @@ def carry_out(plan: Plan, settings: Settings) -> TrainReport:
     sources = Sources.of(plan)
     if settings.dry_run:
         return _dry_run(plan, sources)
-    job = plan.fingerprint(sources.data, str(sources.other))
+    job = _keyed("training job", plan.fingerprint(sources.data, str(sources.other)))
     check_place(settings.out, plan.data.path)
     if (report := read_result(settings.out, job)) is not None and not is_open(settings.out):
         return report
@@ -105,7 +111,7 @@ def carry_out(plan: Plan, settings: Settings) -> TrainReport:
 def _dry_run(plan: Plan, sources: Sources) -> TrainReport:
     secret = secrets.token_bytes(32)
     train, held_out = _records(plan, secret)
-    return planned_report(Work.of(plan, train, held_out, secret), sources.data)
+    return planned_report(Work.of(plan, train, held_out, secret), sources.token)
 
 
 def _trained(
@@ -116,7 +122,7 @@ def _trained(
         settings.on_progress(Said("Reading the records."))
         train, held_out = _records(plan, folder.secret)
         work = Work.of(plan, train, held_out, folder.secret)
-        planned = planned_report(work, sources.data)
+        planned = planned_report(work, sources.token)
         settings.on_progress(Said(f"Training {planned.intent}. {planned.budget}"))
         with _reserved(work, sources, folder, settings):
             runs = []
@@ -124,12 +130,17 @@ def _trained(
                 runs.append(Run(work.job(number, folder.checkpoint(number))))
                 runs[-1].finish(settings.on_progress)
             report = trained_report(
-                work, runs, folder.state, sources.data, fused_figures(work, runs)
+                work, runs, folder.state, sources.token, fused_figures(work, runs)
             )
             files = [facts.file for facts in report.models]
             weights = {file: run.weights() for file, run in zip(files, runs, strict=True)}
             write_result(folder, report, weights, job)
     return report
+
+
+def _keyed(purpose: str, name: str) -> str:
+    """A name that may leave with the result: it tells nothing to whoever lacks the project key."""
+    return ProjectKey.load_or_create().mac(purpose, name).hex()[:32]
 
 
 def _records(plan: Plan, secret: bytes) -> tuple[Labelled, Labelled | None]:
