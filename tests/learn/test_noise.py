@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from polyveil.learn.noise import SecretNoise
+from polyveil.learn.noise import SecretNoise, occasion
 
 SECRET = bytes(range(32))
 
@@ -65,6 +65,14 @@ def test_numbers_taken_in_parts_are_those_taken_at_once() -> None:
 def test_more_numbers_than_stated_are_refused() -> None:
     with pytest.raises(ValueError, match="no more numbers"):
         SecretNoise().stream(0, "a", 2).add_to(torch.zeros(3), 1.0)
+
+
+def test_another_sum_at_the_same_step_is_another_occasion() -> None:
+    """Else two releases of one step would differ by what they hide, without noise."""
+    one = occasion(3, [torch.ones(4), torch.zeros(2)])
+    assert one == occasion(3, [torch.ones(4), torch.zeros(2)])
+    assert one != occasion(4, [torch.ones(4), torch.zeros(2)])
+    assert one != occasion(3, [torch.ones(4) + 1e-7, torch.zeros(2)])
 
 
 def test_a_short_secret_is_refused() -> None:

@@ -40,6 +40,11 @@ def same_everywhere(secret: bytes) -> bytes:
     return bytes(box.tolist())
 
 
+def same_text(text: str) -> str:
+    """The first process's text, in every process; of equal length everywhere."""
+    return same_everywhere(text.encode()).decode()
+
+
 def same_weights(parameters: list[Tensor]) -> None:
     """The first process's values, in every process, in place."""
     if active():

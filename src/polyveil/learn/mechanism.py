@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from polyveil.errors import NotPrivate
-from polyveil.learn import distributed, threshold
+from polyveil.learn import distributed, noise, threshold
 from polyveil.learn.allocation import least_power
 from polyveil.learn.clipper import GroupClipper
 from polyveil.learn.contribution import Contribution
@@ -69,13 +69,13 @@ class ClippedGaussian:
     """
 
     def __init__(
-        self, schedule: Schedule, thresholds: PrivateQuantile | float, noise: SecretNoise
+        self, schedule: Schedule, thresholds: PrivateQuantile | float, source: SecretNoise
     ) -> None:
         self.no_guarantee = None if schedule.noise_multiplier else "no noise was added"
         self._schedule = schedule
         self._quantile = thresholds if isinstance(thresholds, PrivateQuantile) else None
         self._start = thresholds.start if isinstance(thresholds, PrivateQuantile) else thresholds
-        self._noise = noise
+        self._noise = source
         self._groups: tuple[Group, ...] = ()
         self._clipper = GroupClipper([])
         self._loaded: list[float] | None = None
@@ -109,14 +109,20 @@ class ClippedGaussian:
         deviations = least_power(
             gradient, thresholds=thresholds, sizes=[group.size for group in self._groups]
         )
-        normals = self._noise.stream(step, "gradients", sum(group.size for group in self._groups))
+        sums = {p: self._sum_of(p) for group in self._groups for p in group.parameters}
+        below = distributed.sum_over_processes(self._clipper.below.clone())
+        occasion = distributed.same_text(noise.occasion(step, [*sums.values(), below]))
+        normals = self._noise.stream(
+            occasion, "gradients", sum(group.size for group in self._groups)
+        )
         released = {}
         for group, deviation in zip(self._groups, deviations, strict=True):
             for parameter in group.parameters:
-                noised = normals.add_to(self._sum_of(parameter), deviation)
+                noised = normals.add_to(sums[parameter], deviation)
                 released[parameter] = noised.div_(self._schedule.expected_batch)
         if self._quantile is not None:
-            self._move(counts, step)
+            self._noise.stream(occasion, "counts", len(below)).add_to(below, counts)
+            self._move(below, self._quantile)
         self._clipper.clear()
         return released
 
@@ -144,13 +150,10 @@ class ClippedGaussian:
             total = torch.zeros(parameter.shape, device=parameter.device)
         return distributed.sum_over_processes(total.contiguous())
 
-    def _move(self, deviation: float, step: int) -> None:
-        assert self._quantile is not None  # noqa: S101 - narrows the type for mypy
-        counts = distributed.sum_over_processes(self._clipper.below.clone())
-        self._noise.stream(step, "counts", len(counts)).add_to(counts, deviation)
+    def _move(self, noised_counts: Tensor, rule: PrivateQuantile) -> None:
         self._clipper.thresholds = threshold.moved(
             self._clipper.thresholds,
-            counts.tolist(),
-            rule=self._quantile,
+            noised_counts.tolist(),
+            rule=rule,
             expected_batch=self._schedule.expected_batch,
         )

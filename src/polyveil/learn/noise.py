@@ -3,8 +3,11 @@
 
 The noise is all that stands between a released weight and the records, so whoever can guess the
 generator's state can take it off. The stream is AES-256 in counter mode under a secret of the
-operating system. It is addressed by step: a step that is run again after a crash gets the SAME
-noise, so that no step is ever released under two noises, whose mean would carry less.
+operating system. It is addressed by step and by a digest of the very sums that it hides. So a step
+that is run again after a crash, with the same sums, gets the SAME noise, and is not released under
+two noises, whose mean would carry less; and if anything differs (other weights, another
+augmentation), the noise is another one, or the difference of the releases would be free of noise.
+Signatures derive their nonces from the message for the same two reasons (RFC 6979).
 
 Radii come from 64-bit uniforms: with 32 bits the tail ends at 6.7 sigma, and over a million
 coordinates that is a delta of its own. Floating point still leaves traces in the lowest bits
@@ -18,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -30,21 +34,29 @@ _ZEROS = bytes(12 * _PAIRS)
 
 
 class SecretNoise:
-    """Standard normal noise as a function of (secret, step, name)."""
+    """Standard normal noise as a function of (secret, occasion, name)."""
 
     def __init__(self, secret: bytes | None = None) -> None:
         self.secret = secrets.token_bytes(SECRET_BYTES) if secret is None else bytes(secret)
         if len(self.secret) != SECRET_BYTES:
             raise ValueError(f"expected a secret of {SECRET_BYTES} bytes, got {len(self.secret)}.")
 
-    def stream(self, step: int, name: str, count: int) -> NormalStream:
-        """`count` standard normal numbers, always the same for one step and name.
+    def stream(self, occasion: int | str, name: str, count: int) -> NormalStream:
+        """`count` standard normal numbers, always the same for one occasion and name.
 
-        Never use one stream for two different releases.
+        Never use one stream for two different releases: see `occasion`.
         """
-        address = f"noise|{step}|{name}".encode()
+        address = f"noise|{occasion}|{name}".encode()
         key = hashlib.blake2b(address, key=self.secret, digest_size=32).digest()
         return NormalStream(key, count)
+
+
+def occasion(step: int, hidden: Iterable[Tensor]) -> str:
+    """Names the release of these values, float32 and contiguous, at this step. Secret."""
+    digest = hashlib.sha256()
+    for values in hidden:
+        digest.update(values.detach().cpu().numpy().tobytes())
+    return f"{step}|{digest.hexdigest()}"
 
 
 class NormalStream:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from polyveil.learn import distributed
+from polyveil.learn import distributed, noise
 from polyveil.learn.clipper import add_to, clip_weights
 from polyveil.learn.contribution import Contribution
 from polyveil.learn.group import Group
@@ -38,13 +38,13 @@ class MedianOfNorms:
 
     Args:
       noise_multiplier: sigma >= 0, the printed delta of equation 13.
-      noise: where normal numbers come from.
+      source: where normal numbers come from.
     """
 
-    def __init__(self, noise_multiplier: float, noise: SecretNoise) -> None:
+    def __init__(self, noise_multiplier: float, source: SecretNoise) -> None:
         self.no_guarantee: str | None = NO_GUARANTEE
         self._multiplier = noise_multiplier
-        self._noise = noise
+        self._noise = source
         self._groups: tuple[Group, ...] = ()
         self._waiting: dict[int, list[Contribution]] = {}
         self.clear()
@@ -84,18 +84,23 @@ class MedianOfNorms:
         totals = distributed.sum_over_processes(torch.tensor([self._variance, self._count]))
         variance, count = totals.tolist()
         deviation = self._multiplier * max(variance, ALPHA**2) ** 0.5
-        normals = self._noise.stream(step, "gradients", sum(group.size for group in self._groups))
-        released = {}
-        for group in self._groups:
-            for parameter in group.parameters:
-                total = self._sums.get(parameter)
-                if total is None:
-                    total = torch.zeros(parameter.shape, device=parameter.device)
-                total = distributed.sum_over_processes(total.contiguous())
-                noised = normals.add_to(total, deviation)
-                released[parameter] = noised.div_(max(count, 1.0))
+        hidden = {p: self._sum_of(p) for group in self._groups for p in group.parameters}
+        occasion = distributed.same_text(noise.occasion(step, hidden.values()))
+        normals = self._noise.stream(
+            occasion, "gradients", sum(one.numel() for one in hidden.values())
+        )
+        released = {
+            parameter: normals.add_to(total, deviation).div_(max(count, 1.0))
+            for parameter, total in hidden.items()
+        }
         self.clear()
         return released
+
+    def _sum_of(self, parameter: nn.Parameter) -> Tensor:
+        total = self._sums.get(parameter)
+        if total is None:
+            total = torch.zeros(parameter.shape, device=parameter.device)
+        return distributed.sum_over_processes(total.contiguous())
 
     def state_dict(self) -> dict[str, Any]:
         return {}
