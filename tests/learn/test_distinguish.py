@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole engine under attack: one record, made as loud as can be, must not give itself away.
 
-Tramèr et al. 2022 (https://arxiv.org/abs/2202.12219) found a claimed epsilon of 0.21 to be above 2.79
-in this manner. The attack here must find too little noise and forgotten clipping, and must not find
-more than was claimed in the engine as it is.
+Tramèr et al. 2022 (https://arxiv.org/abs/2202.12219) showed a claimed epsilon of 0.21 to be above
+2.79 in this manner. The attack here must find too little noise and forgotten clipping, and must not
+find more than was claimed in the engine as it is.
 """
 
 from __future__ import annotations
