@@ -16,8 +16,8 @@ test: $(VENV)/.test  ## run the tests; those that need data packs say so when th
 check: style types contract docs test  ## style, types, import contract, generated docs, tests
 
 style: $(VENV)/.check
-	$(BIN)/ruff check src tests training benchmarks docs
-	$(BIN)/ruff format --check src tests training benchmarks docs
+	$(BIN)/ruff check src tests training benchmarks docs examples
+	$(BIN)/ruff format --check src tests training benchmarks docs examples
 
 types: $(VENV)/.check
 	$(BIN)/mypy

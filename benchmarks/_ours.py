@@ -16,10 +16,11 @@ from torch.nn import functional
 from _networks import example
 from _peers import CLIP, NOISE, RATE, Maker, Step
 from polyveil.learn import PrivateTraining
+from polyveil.learn.private import CPU_BATCH
 from polyveil.learn.threshold import PrivateQuantile
 
 STEPS = 100_000
-PIECE = 64
+PIECE = CPU_BATCH
 
 
 def private(
@@ -54,7 +55,7 @@ def private(
 
 
 def plain_in_pieces(model: nn.Module, batch: int) -> Step:
-    """Ordinary training that accumulates gradients over physical batches of 64."""
+    """Ordinary training that accumulates gradients over as many physical batches."""
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
 
     def step(inputs: Tensor, labels: Tensor) -> None:
@@ -70,8 +71,8 @@ OURS: dict[str, Maker] = {
     "polyveil per-layer, quantiles": partial(private, clipping="per-layer"),
     "polyveil flat, fixed": partial(private, clipping="flat", fixed=True),
 }
-# Their own column: the logical batch in physical batches of 64, against plain with the same split.
+# Their own rows: in physical batches of our default size, against plain with the same split, too.
 SPLIT: dict[str, Maker] = {
-    "plain, pieces of 64": plain_in_pieces,
-    "polyveil per-layer, pieces of 64": partial(private, clipping="per-layer", piece=PIECE),
+    f"plain, pieces of {PIECE}": plain_in_pieces,
+    f"polyveil per-layer, pieces of {PIECE}": partial(private, clipping="per-layer", piece=PIECE),
 }
