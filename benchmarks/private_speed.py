@@ -10,8 +10,8 @@ the machine disturbs less than it does the clock on the wall. Memory: each conte
 of its own, peak resident set during a step minus the resident set after import, network, data and a
 step on two records, for the first step (ours checks and times then) and for the three after it.
 
-By default our engine splits the logical batch into physical ones of 32: rows of their own, against
-plain training on the whole batch and, behind "=", against plain training with the same split.
+Our engine may split the logical batch into physical ones, here of 32, to save memory: rows of their
+own, against plain training on the whole batch and, behind "=", with the same split.
 
 Cells already in the result file are kept; `--again` measures them anew. `--profile` prints where
 our own step spends its time. `--device cuda` where a GPU is at hand.
