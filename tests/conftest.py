@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples everywhere, so that a change is judged by what it changed. To look for new
+# ones: HYPOTHESIS_PROFILE=default make test.
+settings.register_profile("steady", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 DATA = Path(
     os.environ.get("POLYVEIL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")

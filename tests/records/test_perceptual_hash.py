@@ -23,19 +23,23 @@ def scene(seed: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(noise, (192, 144), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-@settings(max_examples=60, deadline=None)
-@given(seeds, st.integers(40, 95), st.floats(0.4, 2.0), st.floats(0.7, 1.2), st.integers(-20, 20))
-def test_same_picture_is_near(
-    seed: int, quality: int, scale: float, gain: float, lift: int
-) -> None:
-    picture = scene(seed)
+def copied(seed: int) -> NDArray[np.uint8]:
+    """The scene resized, made darker or lighter, and saved as JPEG of quality 40 to 95."""
+    picture, draw = scene(seed), np.random.default_rng((seed, 1))
+    scale, gain = draw.uniform(0.4, 2.0), 0.8 * draw.uniform(0.7, 1.2)
     height, width = (round(side * scale) for side in picture.shape[:2])
     other = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    other = np.clip(other * gain * 0.8 + lift + 10, 0, 255).astype(np.uint8)
+    other = np.clip(other * gain + draw.integers(-10, 31), 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(other).save(buffer, "JPEG", quality=quality)
-    again = np.asarray(Image.open(buffer))
-    assert is_near(perceptual_hash(picture), perceptual_hash(again))
+    Image.fromarray(other).save(buffer, "JPEG", quality=int(draw.integers(40, 96)))
+    return np.asarray(Image.open(buffer))
+
+
+def test_the_same_picture_is_near_in_99_of_100_copies() -> None:
+    near = [
+        is_near(perceptual_hash(scene(seed)), perceptual_hash(copied(seed))) for seed in range(500)
+    ]
+    assert np.mean(near) >= 0.99
 
 
 @settings(max_examples=60, deadline=None)
