@@ -47,16 +47,21 @@ def test_is_read_or_refused(name: str) -> None:
 
 
 def test_memory_stays_bounded() -> None:
-    """Peak of a process that meets the whole corpus, bombs included: kilobytes on Linux."""
+    """Peak of a process that meets the whole corpus, bombs included, in kilobytes.
+
+    Not getrusage: its peak is inherited from the process that starts this one.
+    """
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak of a process is read from Linux's /proc")
     program = (
-        "import resource, hostile_pictures\n"
+        "import hostile_pictures, re\n"
         "from polyveil.errors import UnreadableRecord\n"
         "from polyveil.records.picture import decode\n"
         "corpus = {**hostile_pictures.refused(), **hostile_pictures.survived()}\n"
         "for data in corpus.values():\n"
         "    try: decode(data)\n"
         "    except UnreadableRecord: pass\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
     )
     here = Path(__file__).parent
     said = subprocess.run(
