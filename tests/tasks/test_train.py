@@ -99,6 +99,7 @@ def test_a_run_leaves_weights_card_curves_and_one_charge(job: Job) -> None:
     assert right > 0.9
     steps = [one.step for one in heard if isinstance(one, Stepped)]
     assert steps == list(range(1, len(steps) + 1)) and any(isinstance(e, Told) for e in heard)
+    assert any("No budget was granted" in str(event) for event in heard)
     everything = b"".join(path.read_bytes() for path in out.iterdir())
     assert b"ann lee" not in everything and str(job.folder).encode() not in everything
     # A plain hash would let whoever knows all records but one test guesses of that one.

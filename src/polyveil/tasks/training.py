@@ -33,6 +33,10 @@ from polyveil.privacy.ledger import Ledger, Reservation, content_hash
 from polyveil.tasks import about
 from polyveil.tasks.trained import fused_figures, planned_report, trained_report
 
+_UNLIMITED = (
+    "No budget was granted for this data set: what is spent is recorded, not limited. "
+    "'polyveil ledger grant' sets one."
+)
 _NOTHING = "nothing was released: it stopped before anything was kept"
 
 
@@ -179,6 +183,8 @@ def _reserved(
         with Ledger.open(settings.ledger) as ledger:
             for data_set, purpose in charges.items():
                 held.append(_reserve(ledger, data_set, purpose, work, folder))
+        if not all(reservation.budget_set for reservation in held):
+            settings.on_progress(Said(_UNLIMITED))
         yield
     except BaseException:
         if held and not folder.has_steps:
