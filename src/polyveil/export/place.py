@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from polyveil._disk import sync_folder
 from polyveil.errors import UsageError
 
 PRIVATE = ".polyveil"
@@ -90,15 +91,3 @@ def settle(path: Path) -> None:
     finally:
         os.close(descriptor)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to the disk, where the system can do that for folders."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders; its rename is durable enough
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

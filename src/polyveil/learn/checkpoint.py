@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from polyveil._disk import write_whole
 from polyveil.errors import UsageError
 
 _TREE = "tree"
@@ -32,7 +31,7 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """The state under `path`, all at once and on the disk, in place of an earlier one."""
     tensors: dict[str, Tensor] = {}
     tree = _flat(state, tensors)
-    write_bytes(path, save(tensors, {_TREE: json.dumps(tree)}))
+    write_whole(path, save(tensors, {_TREE: json.dumps(tree)}))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
@@ -53,32 +52,6 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
             "twice. Restore the file from a backup, or start a new run in another folder."
         ) from None
     return state
-
-
-def write_bytes(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """A file that appears under its name whole and on the disk, or not at all."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders; its rename is durable enough
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _flat(value: Any, tensors: dict[str, Tensor]) -> Any:

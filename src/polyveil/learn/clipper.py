@@ -38,25 +38,19 @@ class GroupClipper:
         rule = partial(clip_weights, threshold=self.thresholds[index])
         if len(contributions) == 1:
             squared_norms, totals = contributions[0].clipped(rule)
-            self._add(contributions[0], totals)
+            add_to(self.sums, contributions[0], totals)
         else:
             squared_norms = torch.stack([one.squared_norms() for one in contributions]).sum(0)
             weights = rule(squared_norms)
             for one in contributions:
-                self._add(one, one.weighted_sum(weights))
+                add_to(self.sums, one, one.weighted_sum(weights))
         below = squared_norms <= self.thresholds[index] ** 2
         self.below[index] += float(below.sum()) - squared_norms.shape[0] / 2
-
-    def finish(self) -> None:
-        """The physical batch ends."""
 
     def clear(self) -> None:
         """Forget the logical batch."""
         self.sums.clear()
         self.below.zero_()
-
-    def _add(self, contribution: Contribution, totals: tuple[Tensor, ...]) -> None:
-        add_to(self.sums, contribution, totals)
 
 
 def add_to(

@@ -23,14 +23,11 @@ GroupDone = Callable[[int, list[Contribution]], None]
 class PassUse:
     """One use of parameters of one group; implements `polyveil.learn.use.Use`."""
 
-    __slots__ = ("_owner", "group", "parameters")
+    __slots__ = ("_owner", "group")
 
-    def __init__(
-        self, owner: ForwardPass, group: int, parameters: tuple[nn.Parameter, ...]
-    ) -> None:
+    def __init__(self, owner: ForwardPass, group: int) -> None:
         self._owner = owner
         self.group = group
-        self.parameters = parameters
 
     @property
     def records(self) -> int:
@@ -77,7 +74,7 @@ class ForwardPass:
         self.used.update(parameters)
         group = self._grouping.index(parameters[0])
         self._waiting[group] = self._waiting.get(group, 0) + 1
-        return PassUse(self, group, tuple(parameters))
+        return PassUse(self, group)
 
     def withdraw(self, use: PassUse) -> None:
         """This use does not take place after all."""

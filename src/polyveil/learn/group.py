@@ -47,9 +47,6 @@ class Grouping:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def __contains__(self, parameter: object) -> bool:
-        return parameter in self._index
-
     def index(self, parameter: nn.Parameter) -> int:
         return self._index[parameter]
 

@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from polyveil._disk import write_whole
 from polyveil.errors import UsageError
-from polyveil.learn.checkpoint import write_bytes
 from polyveil.learn.noise import SECRET_BYTES
 
 PRIVATE = ".polyveil"
@@ -74,7 +74,7 @@ class RunFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """A file of the result, which others may read."""
-        write_bytes(self.out / name, content, mode=0o644)
+        write_whole(self.out / name, content, mode=0o644)
 
     def close_for_good(self) -> None:
         """Forget secret and checkpoints: the result is complete and charged."""
@@ -123,7 +123,7 @@ def opened(out: Path, job: str, *, threads: int, torch: str, started: str) -> It
             secret = secrets.token_hex(SECRET_BYTES)
             run = f"train-{secrets.token_hex(8)}"
             fresh = RunState(run, job, secret, threads, torch, started)
-            write_bytes(path, json.dumps(asdict(fresh)).encode())
+            write_whole(path, json.dumps(asdict(fresh)).encode())
         yield RunFolder(out, _checked(path, job, torch))
 
 

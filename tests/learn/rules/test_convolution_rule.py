@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_use import OneUse
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -15,18 +16,6 @@ from polyveil.learn.rules.convolution_factors import Factors, Geometry
 from polyveil.learn.rules.convolution_products import Grouped
 
 torch.set_num_threads(1)
-
-
-class OneUse:
-    """The least engine: keeps what is handed in."""
-
-    def __init__(self, records):
-        self.records = records
-        self.anchor = torch.zeros((), requires_grad=True)
-        self.contributions = []
-
-    def add(self, contribution):
-        self.contributions.append(contribution)
 
 
 class Watch(TorchFunctionMode):

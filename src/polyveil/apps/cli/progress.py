@@ -6,8 +6,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from polyveil.tasks.events import Event, Listener, Note, RecordDone, StageStarted, silence
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 @contextmanager
@@ -16,13 +20,33 @@ def progress(*, quiet: bool = False) -> Iterator[Listener]:
     if quiet or not sys.stderr.isatty():
         yield silence
         return
+    with bars(note="refused", style="yellow") as drawn:
+        stages: dict[str, TaskID] = {}
+        refused: dict[str, int] = {}
+
+        def listen(event: Event) -> None:
+            if isinstance(event, StageStarted):
+                task = drawn.add_task(event.stage, total=event.total, refused="")
+                stages[event.stage], refused[event.stage] = task, 0
+            elif isinstance(event, RecordDone):
+                refused[event.stage] += event.refused
+                told = f"{refused[event.stage]} refused" if refused[event.stage] else ""
+                drawn.update(stages[event.stage], advance=1, refused=told)
+            elif isinstance(event, Note):
+                drawn.console.print(event.text)
+
+        yield listen
+
+
+@contextmanager
+def bars(*, note: str, style: str) -> Iterator[Progress]:
+    """Progress bars on stderr: description, bar, count, the field `note`, time taken and left."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         SpinnerColumn,
-        TaskID,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -33,24 +57,10 @@ def progress(*, quiet: bool = False) -> Iterator[Listener]:
         TextColumn("{task.description:<10}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[refused]}", style="yellow"),
+        TextColumn("{task.fields[" + note + "]}", style=style),
         TimeElapsedColumn(),
         TextColumn("eta"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        stages: dict[str, TaskID] = {}
-        refused: dict[str, int] = {}
-
-        def listen(event: Event) -> None:
-            if isinstance(event, StageStarted):
-                task = bars.add_task(event.stage, total=event.total, refused="")
-                stages[event.stage], refused[event.stage] = task, 0
-            elif isinstance(event, RecordDone):
-                refused[event.stage] += event.refused
-                told = f"{refused[event.stage]} refused" if refused[event.stage] else ""
-                bars.update(stages[event.stage], advance=1, refused=told)
-            elif isinstance(event, Note):
-                bars.console.print(event.text)
-
-        yield listen
+    with Progress(*columns, console=Console(stderr=True)) as drawn:
+        yield drawn

@@ -14,8 +14,11 @@ import typer
 
 from polyveil.apps.cli import options
 from polyveil.apps.cli.output import emit
+from polyveil.apps.cli.progress import bars
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from polyveil.learn.progress import Listener, Progress
 
 EPILOG = """A plan is a small TOML file. The shortest one:
@@ -93,42 +96,20 @@ def _as_line(event: Progress) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Listener]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
     from polyveil.learn.progress import Said, Stepped, Told
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}", style="green"),
-        TimeElapsedColumn(),
-        TextColumn("eta"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with bars(note="figures", style="green") as drawn:
         tasks: dict[str, TaskID] = {}
 
         def listen(event: object) -> None:
             if isinstance(event, Said):
-                bars.console.print(event.text, highlight=False)
+                drawn.console.print(event.text, highlight=False)
             elif isinstance(event, Stepped):
                 if event.model not in tasks:
-                    tasks[event.model] = bars.add_task(event.model, total=event.steps, figures="")
-                bars.update(tasks[event.model], completed=event.step)
+                    tasks[event.model] = drawn.add_task(event.model, total=event.steps, figures="")
+                drawn.update(tasks[event.model], completed=event.step)
             elif isinstance(event, Told) and event.model in tasks:
-                bars.update(tasks[event.model], figures=figures(event))
+                drawn.update(tasks[event.model], figures=figures(event))
 
         yield listen
 
