@@ -6,7 +6,6 @@ from polyveil.report.facts import (
     Count,
     Counts,
     Job,
-    Measure,
     Pair,
     RecordRisk,
     Refusals,
@@ -27,6 +26,7 @@ from polyveil.report.result import (
 )
 from polyveil.report.threats import DESENSITIZE_THREATS, threat_table, verdict
 from polyveil.verify.interval import Interval
+from polyveil.verify.measure import Measure
 
 __all__ = [
     "DESENSITIZE_THREATS",

@@ -20,7 +20,6 @@ from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.codec import decode, encode
 from polyveil.report.facts import (
     Job,
-    Measure,
     Pair,
     RecordRisk,
     Refusals,
@@ -29,6 +28,7 @@ from polyveil.report.facts import (
     ThreatRow,
 )
 from polyveil.report.threats import DESENSITIZE_THREATS
+from polyveil.verify.measure import Measure
 
 SCHEMA = "polyveil.report/1"
 REVIEW_AFTER = timedelta(days=365)

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from polyveil.report.facts import ThreatRow, Verdict
+from polyveil.report.facts import ThreatRow
 from polyveil.verify.interval import Interval
+from polyveil.verify.measure import Verdict
 
 _UNTESTED = "This attack was not run on this output."
 

@@ -20,8 +20,9 @@ from polyveil.errors import RecordError
 from polyveil.records.finding import Face
 from polyveil.records.picture import decode
 from polyveil.records.record import Record
-from polyveil.report.facts import Measure, ThreatRow, Verdict
+from polyveil.report.facts import ThreatRow
 from polyveil.report.threats import verdict
+from polyveil.verify.measure import Measure, Verdict
 from polyveil.verify.reidentify import FEWEST, Reidentification, describe, reidentification, weaken
 
 MOST = 2000
