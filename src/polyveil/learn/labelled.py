@@ -16,7 +16,6 @@ out by a keyed hash of their own content, not by a shuffle: adding one moves no 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import zipfile
 from collections import Counter
@@ -238,8 +237,3 @@ def _classes(labels: Iterable[str]) -> tuple[str, ...]:
     names = set(labels)
     whole = all(name.lstrip("-").isdecimal() for name in names)
     return tuple(sorted(names, key=int)) if whole else tuple(sorted(names))
-
-
-def content_key(secret: bytes) -> bytes:
-    """The key that decides who is held out, from a run's secret."""
-    return hashlib.blake2b(b"held out", key=secret, digest_size=32).digest()

@@ -39,7 +39,7 @@ class RunState:
     Attributes:
       run: id, as the ledger knows it.
       job: fingerprint of plan and data.
-      secret: hex; batches, noise and the choice of held-out records follow from it.
+      secret: hex; batches and noise follow from it.
       threads, torch: of the tensor library, and its version; others may round sums differently.
       started: ISO 8601.
     """

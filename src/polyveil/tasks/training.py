@@ -19,8 +19,6 @@ from pathlib import Path
 
 import torch
 
-from polyveil.errors import UsageError
-from polyveil.learn.labelled import Labelled, content_key, read_labelled
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.plan import Plan
 from polyveil.learn.progress import Listener, Said
@@ -28,9 +26,9 @@ from polyveil.learn.result_folder import read_result, write_result
 from polyveil.learn.run import Run
 from polyveil.learn.run_folder import RunFolder, check_place, is_open, opened
 from polyveil.learn.work import Work
-from polyveil.privacy.key import ProjectKey
-from polyveil.privacy.ledger import Ledger, Reservation, content_hash
+from polyveil.privacy.ledger import Ledger, Reservation
 from polyveil.tasks import about
+from polyveil.tasks.run_data import Sources, keyed, records
 from polyveil.tasks.trained import fused_figures, planned_report, trained_report
 
 _UNLIMITED = (
@@ -50,49 +48,12 @@ class Settings:
     on_progress: Listener
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Content hashes of the data sets that pay; `other` is of private held-out records."""
-
-    data: str
-    other: str | None = None
-
-    @staticmethod
-    def of(plan: Plan) -> Sources:
-        """Hashes what the plan names.
-
-        Raises:
-          UsageError: nothing there, or the held-out records are those that are trained on.
-        """
-        data = content_hash(plan.data.path)
-        if not isinstance(plan.data.validation, Path):
-            return Sources(data)
-        other = content_hash(plan.data.validation)
-        if other == data:
-            raise UsageError(
-                "[data] validation: these are the records that are trained on; expected others, "
-                "or a share such as 0.1."
-            )
-        return Sources(data, None if plan.data.public_validation else other)
-
-    @property
-    def token(self) -> str:
-        """What the result calls the data set."""
-        return _keyed("released name of a data set", self.data)
-
-    def charges(self, plan: Plan) -> dict[str, str]:
-        """Data set that pays -> purpose, as the ledger keeps it."""
-        names = " and ".join(one.name for one in plan.models)
-        paid = {self.data: f"train {names}"}
-        return paid if self.other is None else {**paid, self.other: f"measure {names}"}
-
-
 def carry_out(plan: Plan, settings: Settings) -> TrainReport:
     """See `polyveil.tasks.train.train`."""
     sources = Sources.of(plan)
     if settings.dry_run:
         return _dry_run(plan, sources)
-    job = _keyed("training job", plan.fingerprint(sources.data, str(sources.other)))
+    job = keyed("training job", plan.fingerprint(sources.data, str(sources.other)))
     check_place(settings.out, plan.data.path)
     if (report := read_result(settings.out, job)) is not None and not is_open(settings.out):
         return report
@@ -114,7 +75,7 @@ def carry_out(plan: Plan, settings: Settings) -> TrainReport:
 
 def _dry_run(plan: Plan, sources: Sources) -> TrainReport:
     secret = secrets.token_bytes(32)
-    train, held_out = _records(plan, secret)
+    train, held_out = records(plan, "dry run")
     return planned_report(Work.of(plan, train, held_out, secret), sources.token)
 
 
@@ -124,7 +85,7 @@ def _trained(
     """Trains and writes the result; charges are reserved before and still to be committed."""
     with _nothing_kept_nothing_left(folder):
         settings.on_progress(Said("Reading the records."))
-        train, held_out = _records(plan, folder.secret)
+        train, held_out = records(plan, folder.state.run)
         work = Work.of(plan, train, held_out, folder.secret)
         planned = planned_report(work, sources.token)
         settings.on_progress(Said(f"Training {planned.intent}. {planned.budget}"))
@@ -140,21 +101,6 @@ def _trained(
             weights = {file: run.weights() for file, run in zip(files, runs, strict=True)}
             write_result(folder, report, weights, job)
     return report
-
-
-def _keyed(purpose: str, name: str) -> str:
-    """A name that may leave with the result: it tells nothing to whoever lacks the project key."""
-    return ProjectKey.load_or_create().mac(purpose, name).hex()[:32]
-
-
-def _records(plan: Plan, secret: bytes) -> tuple[Labelled, Labelled | None]:
-    """(trained on, measured on)."""
-    everything, elsewhere = read_labelled(plan.data), plan.data.validation
-    if isinstance(elsewhere, Path):
-        return everything, read_labelled(plan.data, path=elsewhere, like=everything)
-    if elsewhere == 0:
-        return everything, None
-    return everything.held_out(elsewhere, content_key(secret))
 
 
 @contextmanager
