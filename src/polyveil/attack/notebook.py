@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from polyveil.attack.result import AttackResult
@@ -32,3 +33,14 @@ def _row(measure: Measure) -> str:
     beside = ", ".join(f"{name} {number:.4g}" for name, number in measure.baseline.items())
     cells = (measure.name, f"{measure.estimate:.4g} {measure.unit}", spread, beside)
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def overview(results: Sequence[AttackResult]) -> str:
+    """One row an attack: verdict, figure beside what the attacker gets without the target."""
+    rows = "".join(
+        f"<tr><td>{escape(one.verdict)}</td><td>{escape(one.attack)}</td>"
+        f"<td>{one.headline.estimate:.4g}</td><td>{one.baseline:.4g}</td></tr>"
+        for one in results
+    )
+    head = "<tr><th>Verdict</th><th>Attack</th><th>Figure</th><th>Without the target</th></tr>"
+    return f"<table>{head}{rows}</table>"

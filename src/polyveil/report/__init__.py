@@ -2,6 +2,8 @@
 """One result value, many renderings."""
 
 from polyveil.privacy.guarantee import Guarantee
+from polyveil.report.audit import AuditReport, Claim, Skipped, System, ThreatFinding, Untested
+from polyveil.report.audit_html import render_audit
 from polyveil.report.facts import (
     Count,
     Counts,
@@ -32,6 +34,8 @@ __all__ = [
     "DESENSITIZE_THREATS",
     "NO_GUARANTEE",
     "SCHEMA",
+    "AuditReport",
+    "Claim",
     "Count",
     "Counts",
     "DesensitizeReport",
@@ -46,11 +50,16 @@ __all__ = [
     "Release",
     "Report",
     "ScanReport",
+    "Skipped",
     "StageTime",
+    "System",
+    "ThreatFinding",
     "ThreatRow",
+    "Untested",
     "from_json",
     "public_command",
     "render",
+    "render_audit",
     "threat_table",
     "verdict",
 ]

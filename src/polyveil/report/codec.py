@@ -14,6 +14,8 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from polyveil.errors import UsageError
 
 T = TypeVar("T")
@@ -30,7 +32,8 @@ def encode(value: Any) -> Any:
         return [encode(child) for child in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
-    return value
+    # A count or a comparison that came out of numpy is a number or a boolean all the same.
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def decode(kind: type[T], value: Any, where: str = "report") -> T:

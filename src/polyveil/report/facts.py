@@ -16,7 +16,21 @@ from polyveil.verify.measure import Verdict
 
 Setting: TypeAlias = str | int | float | bool | None
 
-_CLAIM = re.compile(r"\b(safe|anonymous|anonymi[sz]ed)\b", re.IGNORECASE)
+_CLAIM = re.compile(r"\b(safe|safely|anonymous|anonymously|anonymi[sz]ed)\b", re.IGNORECASE)
+
+
+def refuse_claim(where: str, text: str) -> None:
+    """No sentence of a report promises what a measurement cannot show.
+
+    Raises:
+      ValueError: naming the word and where it stands.
+    """
+    claim = _CLAIM.search(text)
+    if claim:
+        raise ValueError(
+            f"{where}: the word {claim.group()!r} claims more than a measurement can show; say "
+            "what was tried and what was found."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +88,7 @@ class Job:
     """Which program did what, when, with which settings.
 
     Attributes:
-      verb: "desensitize" or "scan".
+      verb: "desensitize", "scan" or "audit".
       version: of polyveil.
       started, finished: ISO 8601 with offset.
       command: as `public_command` gives it: no path, no passphrase.
@@ -92,7 +106,7 @@ class Job:
     finished: str
     command: str
     input_kind: str
-    counts: Counts
+    counts: Counts = Counts()
     settings: Mapping[str, Setting] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
@@ -148,12 +162,7 @@ class ThreatRow:
     risk: str = ""
 
     def __post_init__(self) -> None:
-        claim = _CLAIM.search(self.sentence)
-        if claim:
-            raise ValueError(
-                f"threat {self.id}: the word {claim.group()!r} claims more than a measurement can "
-                "show; say what was tried and what was found."
-            )
+        refuse_claim(f"threat {self.id}", self.sentence)
 
 
 @dataclass(frozen=True, slots=True)

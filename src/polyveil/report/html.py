@@ -19,6 +19,7 @@ from polyveil.report import bars, sentences
 from polyveil.report.facts import Count, StageTime, ThreatRow
 from polyveil.report.pictures import shown_pairs
 from polyveil.report.result import DesensitizeReport, Report, ScanReport
+from polyveil.report.threats import VERDICT_ORDER
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,15 +27,13 @@ if TYPE_CHECKING:
 ROWS = 500
 """Rows of the scan table on the page; the JSON holds all."""
 
-VERDICT_ORDER = ("leak demonstrated", "inconclusive", "none detected", "not tested")
-
 
 def render(report: Report) -> str:
     """The page, as text to be written in UTF-8; at most 5 MB."""
     kind = "desensitize" if isinstance(report, DesensitizeReport) else "scan"
     facts = _desensitize(report) if isinstance(report, DesensitizeReport) else _scan(report)
-    template = _environment().get_template(f"{kind}.html.jinja")
-    return template.render(report=report, **_frame(), **_shared(report), **facts)
+    template = environment().get_template(f"{kind}.html.jinja")
+    return template.render(report=report, **frame(), **_shared(report), **facts)
 
 
 def _shared(report: Report) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def _shared(report: Report) -> dict[str, Any]:
         "job": report.job,
         "counts": counts,
         "kinds": _kind_rows(counts.mentions, counts.faces),
-        "stages": _stage_rows(report.times),
+        "stages": stage_rows(report.times),
         "summed": sentences.seconds(sum(one.seconds for one in report.times)),
         "total": sentences.duration(report.job),
         "went_in": sentences.went_in(report.job),
@@ -95,7 +94,8 @@ def _kind_rows(mentions: Mapping[str, Count], faces: Count) -> list[dict[str, An
     ]
 
 
-def _stage_rows(times: tuple[StageTime, ...]) -> list[dict[str, Any]]:
+def stage_rows(times: tuple[StageTime, ...]) -> list[dict[str, Any]]:
+    """Rows of the table of times, each with the length of its bar."""
     greatest = max((one.seconds for one in times), default=0.0)
     return [
         {
@@ -110,7 +110,7 @@ def _stage_rows(times: tuple[StageTime, ...]) -> list[dict[str, Any]]:
 
 
 @cache
-def _frame() -> dict[str, Any]:
+def frame() -> dict[str, Any]:
     """Our own style and script, and the policy that admits nothing else."""
     from markupsafe import Markup
 
@@ -130,20 +130,21 @@ def _digest(text: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Templates with everything escaped and every missing name an error."""
     import jinja2
 
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("polyveil.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "figure": sentences.number,
         "plural": sentences.plural,
         "kind_words": sentences.kind_words,
         "spread": sentences.spread,
     }
-    return environment
+    return made

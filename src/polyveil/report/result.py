@@ -81,7 +81,7 @@ class DesensitizeReport:
     @property
     def review_by(self) -> str:
         """ISO date after which the measurements should be repeated."""
-        return _review_by(self.job)
+        return review_date(self.job)
 
     def to_json(self, *, pairs: bool = False) -> dict[str, Any]:
         """JSON values, versioned by "schema". Originals stay out unless `pairs` is True."""
@@ -124,7 +124,7 @@ class ScanReport:
     @property
     def review_by(self) -> str:
         """ISO date after which the scan should be repeated."""
-        return _review_by(self.job)
+        return review_date(self.job)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, versioned by "schema"."""
@@ -165,7 +165,8 @@ def _to_json(kind: str, report: Report) -> dict[str, Any]:
     return values
 
 
-def _review_by(job: Job) -> str:
+def review_date(job: Job) -> str:
+    """ISO date a year after the job, or nothing where its own date cannot be read."""
     try:
         finished = date.fromisoformat(job.finished[:10])
     except ValueError:

@@ -16,6 +16,15 @@ from polyveil.report.facts import ThreatRow
 from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Verdict
 
+VERDICT_ORDER: tuple[Verdict, ...] = (
+    "leak demonstrated",
+    "weakness demonstrated",
+    "inconclusive",
+    "none detected",
+    "not tested",
+)
+"""What a reader sees first. Inconclusive comes before none detected: it excludes nothing."""
+
 _UNTESTED = "This attack was not run on this output."
 
 DESENSITIZE_THREATS: tuple[ThreatRow, ...] = (
