@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model and what its owner knows of it: all that `polyveil.audit` needs to attack it.
+
+target = AuditedModel(
+    Classifier(my_network),
+    members=Examples({"image": pictures, "sound": sounds}, labels),   # trained on
+    others=Examples({"image": ..., "sound": ...}, ...),               # same people's kind, not
+    recipe=train_one,                                                 # (Examples, seed) -> module
+)
+polyveil.audit(target, minutes=5)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from polyveil.attack.classifier import Classifier
+from polyveil.attack.examples import Examples
+from polyveil.attack.recipe import Recipe
+from polyveil.errors import UsageError
+from polyveil.privacy.guarantee import Guarantee
+
+FEWEST = 50
+"""Records of each part below which no rate says anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedModel:
+    """A classifier under audit, one input or several.
+
+    Attributes:
+      classifier: the model.
+      members: records that it was trained on. Secret.
+      others: records of the same population that it was not trained on. Secret.
+      recipe: trains a network the way this one was trained; without it, attacks that need networks
+        of their own are skipped and the report says so.
+      description: what it is and does, one sentence.
+      data_subjects: whose data it was trained on.
+      claim: a promise about it that somebody makes, or None.
+    """
+
+    classifier: Classifier
+    members: Examples = field(repr=False)
+    others: Examples = field(repr=False)
+    recipe: Recipe | None = None
+    description: str = "A classifier."
+    data_subjects: str = "not stated"
+    claim: Guarantee | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("members", "others"):
+            part = getattr(self, name)
+            if len(part) < FEWEST:
+                raise UsageError(f"{name}: {len(part)} records; expected at least {FEWEST}.")
+        here = {name: tuple(values.shape[1:]) for name, values in self.members.inputs.items()}
+        there = {name: tuple(values.shape[1:]) for name, values in self.others.inputs.items()}
+        if here != there:
+            raise UsageError(f"others: inputs {there}; expected those of the members, {here}.")
+
+    @property
+    def classes(self) -> int:
+        """How many classes the model tells apart."""
+        few = {name: values[:1] for name, values in self.members.inputs.items()}
+        return int(self.classifier.logits(few).shape[1])

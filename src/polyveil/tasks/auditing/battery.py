@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which attacks run in the time that the user allows: each gets a share, what is left goes on.
+
+Steps run in order of what they tell for their time. A step that needs more than is left is skipped,
+and the report says how many minutes it would have needed: what was not tried must not look tried.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from polyveil.attack.multiplicity import holm_levels
+from polyveil.attack.result import SIGNIFICANCE, AttackResult
+from polyveil.attack.threat import Threat
+from polyveil.errors import PolyveilError
+from polyveil.report.audit import Skipped, Untested
+from polyveil.tasks.auditing.kept import Kept
+from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted
+
+STAGE = "audit"
+_AT_MOST = 0.7
+"""Share of the remaining time that one step may take when it cannot do with its own share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One or several attacks that share their preparation.
+
+    Attributes:
+      name: as progress and the report say it.
+      threats: who is left untested where it does not run.
+      share: of the whole time, beside the other steps' shares.
+      least: seconds that it takes at least, estimated; called just before it would run.
+      run: carries it out in about so many seconds.
+    """
+
+    name: str
+    threats: tuple[Threat, ...]
+    share: float
+    least: Callable[[], float]
+    run: Callable[[float], Sequence[AttackResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a battery came to.
+
+    Attributes:
+      attacks: judged together: each at its level of Holm's procedure.
+      skipped, untested: what did not run, and who was therefore not tried.
+      seconds: step -> time.
+    """
+
+    attacks: tuple[AttackResult, ...]
+    skipped: tuple[Skipped, ...]
+    untested: tuple[Untested, ...]
+    seconds: dict[str, float]
+
+
+def carry_out(steps: Sequence[Step], *, minutes: float, kept: Kept, on_event: Listener) -> Outcome:
+    """Runs what fits into the time; steps that an earlier process finished are not run again."""
+    end = time.monotonic() + 60 * minutes
+    found: list[AttackResult] = []
+    skipped: list[Skipped] = []
+    untested: list[Untested] = []
+    seconds: dict[str, float] = {}
+    on_event(StageStarted(STAGE, len(steps)))
+    for at, step in enumerate(steps):
+        begun = time.monotonic()
+        results = kept.results(step.name)
+        if results is None:
+            allowed, reason = _allowance(step, steps[at:], end - begun)
+            results, reason = ((), reason) if reason else _run(step, allowed)
+            if reason:
+                skipped.append(Skipped(step.name, reason))
+                untested += [Untested(threat, reason) for threat in step.threats]
+            else:
+                kept.keep(step.name, results)
+        seconds[step.name] = time.monotonic() - begun
+        found += results
+        for result in results:
+            on_event(Note(f"{result.attack}: {result.verdict}."))
+        on_event(RecordDone(STAGE, refused=not results))
+    tried = {result.threat.id for result in found}
+    missing = tuple(one for one in untested if one.threat.id not in tried)
+    return Outcome(judged(found), tuple(skipped), missing, seconds)
+
+
+def judged(results: Sequence[AttackResult]) -> tuple[AttackResult, ...]:
+    """All of them at levels under which the chance of any false accusation is at most 5 %."""
+    tested = [at for at, result in enumerate(results) if result.p_value is not None]
+    levels = holm_levels([_p(results[at]) for at in tested], significance=SIGNIFICANCE)
+    found = list(results)
+    for at, level in zip(tested, levels, strict=True):
+        found[at] = found[at].at_level(level)
+    return tuple(found)
+
+
+def timed(result: AttackResult, seconds: float) -> AttackResult:
+    """The result with the time that it took, preparation included."""
+    return replace(result, effort=replace(result.effort, seconds=seconds))
+
+
+def _p(result: AttackResult) -> float:
+    return 1.0 if result.p_value is None else result.p_value
+
+
+def _allowance(step: Step, left: Iterable[Step], remaining: float) -> tuple[float, str]:
+    """(seconds that the step may take, "") or (0, why it does not run)."""
+    fair = remaining * step.share / sum(one.share for one in left)
+    least = step.least()
+    if least <= max(fair, _AT_MOST * remaining):
+        return max(fair, least), ""
+    more = math.ceil((least - max(0.0, remaining)) / 60)
+    return 0.0, (
+        f"it takes about {least:,.0f} s, and {max(0.0, remaining):,.0f} s were left: "
+        f"allow {more} more {'minute' if more == 1 else 'minutes'}"
+    )
+
+
+def _run(step: Step, seconds: float) -> tuple[tuple[AttackResult, ...], str]:
+    """One attack that cannot be carried out on this target must not stop the others."""
+    try:
+        return tuple(step.run(seconds)), ""
+    except (PolyveilError, RuntimeError, ValueError) as error:
+        first = str(error).partition("\n")[0]
+        return (), f"it stopped with {type(error).__name__}: {first}"

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How an attacker trains networks of his own: the way the target was trained, or plainly.
+
+A shadow model shows what the target would have been with other records only if it was trained as
+the target was, noise and clipping included. A thief who copies a model has no reason for either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from polyveil.attack.examples import Examples
+from polyveil.learn.labelled import Labelled
+from polyveil.learn.plan import Plan
+from polyveil.learn.progress import silence
+from polyveil.learn.rows import rows_for
+from polyveil.learn.run import Run, network
+from polyveil.learn.views import scaled
+from polyveil.learn.work import Work
+
+IMAGE = "image"
+_RATE = 2e-3
+
+
+def as_examples(data: Labelled) -> Examples:
+    """Records as the network takes them: pixels from -1 to 1."""
+    return Examples({IMAGE: scaled(torch.from_numpy(data.images))}, torch.from_numpy(data.labels))
+
+
+def as_labelled(examples: Examples, classes: tuple[str, ...]) -> Labelled:
+    """Back to 8-bit pixels; exact for what `as_examples` made, rounded for anything else."""
+    pixels = examples.inputs[IMAGE].add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return Labelled(np.asarray(pixels), np.asarray(examples.labels), classes)
+
+
+@dataclass(frozen=True, slots=True)
+class AsTheTarget:
+    """Trains by a plan with the noise of a finished run.
+
+    Attributes:
+      work: of the run.
+    """
+
+    work: Work
+
+    def __call__(self, examples: Examples, seed: int) -> nn.Module:
+        """A network in evaluation mode; the same for the same arguments."""
+        plan = one_network(self.work.plan, seed)
+        data = as_labelled(examples, self.work.train.classes)
+        secret = hashlib.sha256(f"shadow model {seed}".encode()).digest()
+        work = Work.of(plan, data, None, secret)
+        noise = self.work.schedule.noise_multiplier
+        work = replace(work, schedule=replace(work.schedule, noise_multiplier=noise))
+        with TemporaryDirectory() as folder:
+            run = Run(work.job(1, Path(folder) / "shadow.checkpoint"))
+            run.finish(silence)
+        run.model.load_state_dict(run.weights())
+        return run.model.eval()
+
+
+@dataclass(frozen=True, slots=True)
+class Plainly:
+    """Trains a network of the plan's form without clipping or noise.
+
+    Attributes:
+      work: of the run whose network is meant.
+      epochs: passes over the records.
+      batch: records a step.
+    """
+
+    work: Work
+    epochs: int = 20
+    batch: int = 64
+
+    def __call__(self, examples: Examples, seed: int) -> nn.Module:
+        """A network in evaluation mode; the same for the same arguments."""
+        data = as_labelled(examples, self.work.train.classes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = network(self.work.plan.models[0], data)
+            rows = rows_for(model, data, views=1)
+            steps = torch.optim.Adam(rows.network.parameters(), lr=_RATE)
+            model.train()
+            for _ in range(self.epochs):
+                for chosen in torch.split(torch.randperm(len(data)), self.batch):
+                    logits = rows.network(rows.as_input(rows.values[chosen]))
+                    steps.zero_grad()
+                    loss = functional.cross_entropy(logits, examples.labels[chosen])
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    steps.step()
+        return model.eval()
+
+
+def one_network(plan: Plan, seed: int) -> Plan:
+    """The plan of its first network alone, measured on nothing."""
+    return replace(
+        plan,
+        data=replace(plan.data, validation=0.0, public_validation=False),
+        models=plan.models[:1],
+        fusion=None,
+        training=replace(plan.training, seed=seed),
+    )
