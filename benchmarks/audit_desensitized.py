@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claim: the audit of a released folder finds who is in it where faces are kept, blurred, replaced.
+
+    python benchmarks/audit_desensitized.py                 100 people, what RESULTS.md quotes
+    python benchmarks/audit_desensitized.py --people 40     for development
+
+An album is made of LFW pictures, several of each person, with captions that name them, and released
+in several ways: as it is, its pictures re-encoded; through `polyveil.desensitize` with stand-ins,
+blur, pixelation and black boxes. Every release is audited as `polyveil audit` does it, once with
+the recogniser that ships, once with dlib's ResNet through the same protocol. Nobody's name is
+printed or written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+import polyveil
+from _common import DATA, table, write
+
+CAPTIONS = (
+    "{name} arrives at the opening of a conference.",
+    "A portrait of {name}, {a}, taken last week.",
+    "{a} listens to a question: {name} before the press.",
+    "After the meeting, {name} talks to reporters.",
+    "{name} smiles for the cameras.",
+    "Seen at the airport: {name}, {a}.",
+)
+RELEASES = ("original", "model", "blur", "pixelate", "solid")
+
+
+def album(folder: Path, people: int, each: int) -> Path:
+    """A folder with metadata.jsonl: pictures of people who have at least two, captions, labels."""
+    root = DATA / "faces_lfw" / "dev"
+    rows: dict[str, list[dict[str, str]]] = {}
+    for row in csv.DictReader((root / "labels.csv").open(encoding="utf-8")):
+        if row["kind"] == "multi":
+            rows.setdefault(row["name"], []).append(row)
+    folder.mkdir(parents=True)
+    with (folder / "metadata.jsonl").open("w", encoding="utf-8") as metadata:
+        number = 0
+        for person, pictures in list(rows.items())[:people]:
+            for row in pictures[:each]:
+                number += 1
+                name = f"{number:05d}.jpg"
+                shutil.copyfile(root / row["file"], folder / name)
+                words = {"name": person.replace("_", " "),
+                         "a": "a man" if row["gender"] == "male" else "a woman"}  # fmt: skip
+                text = CAPTIONS[number % len(CAPTIONS)].format(**words)
+                text = text[0].upper() + text[1:]
+                entry = {"file_name": name, "person": person, "caption": text}
+                metadata.write(json.dumps(entry) + "\n")
+    return folder
+
+
+def release(source: Path, out: Path, how: str) -> float:
+    """One release of the album; returns seconds. "original" only saves the pictures anew."""
+    started = time.perf_counter()
+    if how == "original":
+        shutil.copytree(source, out)
+        for path in out.glob("*.jpg"):
+            cv2.imwrite(str(path), cv2.imread(str(path)), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    else:
+        settings = polyveil.Settings(faces=how)
+        polyveil.desensitize(source, out, settings=settings, one_way=True, workers=2)
+    return time.perf_counter() - started
+
+
+def dlib_recogniser() -> Any:
+    """dlib's landmarks and ResNet (99.4 % on LFW by its author) as a `Recogniser`."""
+    import dlib
+    import numpy as np
+
+    from polyveil.attack.people.recogniser import Function, coloured
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import face_recognition_models as models
+    points = dlib.shape_predictor(models.pose_predictor_model_location())
+    net = dlib.face_recognition_model_v1(models.face_recognition_model_location())
+
+    def describe(pixels: Any, face: Any) -> Any:
+        box = face.box
+        x = (box.left + box.right) / 2
+        y = (box.top + box.bottom) / 2 + 0.06 * box.height  # dlib's boxes sit lower than ours
+        half = 0.5 * max(box.width, 0.95 * box.height)
+        place = dlib.rectangle(*(int(v) for v in (x - half, y - half, x + half, y + half)))
+        whole = coloured(pixels)
+        return np.asarray(net.compute_face_descriptor(whole, points(whole, place)))
+
+    return Function("dlib ResNet", describe)

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks on desensitized data: who is recognised in it, by face, by words, by what was kept.
+
+Everything is measured on a pair of folders, the original beside what is to be released.
+"""
