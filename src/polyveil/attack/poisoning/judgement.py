@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a poisoned training shows: the goal reached beyond the unpoisoned twins, and at what cost.
+
+The baseline of every figure is the twin that reaches the goal most often by itself. A difference
+between twins is chance of the training, which no test over records sees; a gain must be twice that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyveil.attack.guard import Guard
+from polyveil.attack.multiplicity import all_trials
+from polyveil.attack.poisoning.paired import Hits, difference, more_often, share
+from polyveil.attack.poisoning.plan import Outcome, Plan
+from polyveil.attack.result import AttackResult, Curve, Effort
+from polyveil.attack.splits import SplitProof
+from polyveil.verify.interval import clopper_pearson
+from polyveil.verify.measure import Measure
+
+ENOUGH = 10
+"""Poisoned records at the highest rate below which a failure of the attack says nothing."""
+ODD = 0.01
+"""Significance of guards: a healthy attack fails one of them by chance this often."""
+AS_CHANCE = "chance stands for the unpoisoned twin: how often it happens anyway"
+
+
+@dataclass(frozen=True, eq=False)
+class Poisoned:
+    """Answers of all models, record by record.
+
+    Attributes:
+      rates, poisoned: shares of poison, and how many records that was, of `records`.
+      reached: bool (rates, judged): the goal, by model and record.
+      reached_twins, reached_control: the same of unpoisoned models, and of the positive control.
+      right: bool (rates, clean): right on clean held-out records.
+      right_twins: bool (twins, clean).
+      commonest: share of the commonest class among clean records.
+      splits: train and test.
+      health: guards of the plan.
+      control_rate: share of poison in the positive control.
+      models: trainings that it took.
+    """
+
+    rates: tuple[float, ...]
+    poisoned: tuple[int, ...]
+    records: int
+    reached: NDArray[np.bool_] = field(repr=False)
+    reached_twins: NDArray[np.bool_] = field(repr=False)
+    reached_control: Hits = field(repr=False)
+    right: NDArray[np.bool_] = field(repr=False)
+    right_twins: NDArray[np.bool_] = field(repr=False)
+    commonest: float
+    splits: SplitProof
+    health: tuple[Guard, ...]
+    control_rate: float
+    models: int
+
+
+def judge(plan: Plan, evidence: Poisoned, *, tolerance: float) -> AttackResult:
+    """The rate with the greatest gain, against the twin that came closest to it."""
+    trials = len(evidence.rates)
+    rival = evidence.reached_twins[evidence.reached_twins.mean(1).argmax()]
+    gains = evidence.reached.mean(1) - rival.mean()
+    best = int(gains.argmax())
+    outcome = _outcome(evidence, best, float(rival.mean()), trials)
+    return AttackResult(
+        attack=plan.name,
+        threat=plan.threat,
+        headline=Measure(
+            plan.goal,
+            outcome.reached,
+            better="lower",
+            baseline={"chance": outcome.anyway},
+            attacker=f"{outcome.contribution} poisoned",
+            note=AS_CHANCE,
+        ),
+        sentence=plan.sentence(outcome),
+        guards=_guards(evidence, rival, float(gains[best]), tolerance),
+        p_value=all_trials(more_often(evidence.reached[best], rival), trials),
+        tolerance=tolerance,
+        measures=_measures(plan, evidence, rival),
+        curves=_curves(plan, evidence, float(rival.mean())),
+        effort=Effort(models=evidence.models, trials=trials),
+        not_tested=(*plan.not_tested, "poison in a pre-trained model, or in several steps"),
+        notes=(AS_CHANCE,),
+        arrays={
+            "reached": evidence.reached,
+            "reached without poison": evidence.reached_twins,
+            "right": evidence.right,
+            "right without poison": evidence.right_twins,
+        },
+    )
+
+
+def _outcome(evidence: Poisoned, at: int, anyway: float, trials: int) -> Outcome:
+    return Outcome(
+        evidence.rates[at],
+        evidence.poisoned[at],
+        evidence.records,
+        share(evidence.reached[at], trials=trials),
+        anyway,
+        difference(evidence.right_twins[0], evidence.right[at]),
+    )
+
+
+def _measures(plan: Plan, evidence: Poisoned, rival: Hits) -> tuple[Measure, ...]:
+    found = []
+    for at, rate in enumerate(evidence.rates):
+        who = f"{rate:.1%} poison"
+        found += [
+            Measure(
+                f"{plan.goal}, {who}",
+                share(evidence.reached[at]),
+                better="lower",
+                baseline={"chance": float(rival.mean())},
+            ),
+            Measure(
+                f"accuracy on clean records, {who}",
+                share(evidence.right[at]),
+                better="higher",
+                baseline={"unpoisoned twin": float(evidence.right_twins[0].mean())},
+            ),
+            Measure(
+                f"accuracy lost on clean records, {who}",
+                difference(evidence.right_twins[0], evidence.right[at]),
+                better="lower",
+                note="the unpoisoned twin of the same seed less the poisoned model, same records",
+            ),
+        ]
+    return tuple(found)
+
+
+def _curves(plan: Plan, evidence: Poisoned, anyway: float) -> tuple[Curve, ...]:
+    def curve(name: str, shares: NDArray[np.bool_], beside: float) -> Curve:
+        points = [share(one) for one in shares]
+        return Curve(
+            name,
+            x=tuple(100 * rate for rate in evidence.rates),
+            y=tuple(one.estimate for one in points),
+            x_label="poisoned records, %",
+            y_label="share of records",
+            low=tuple(one.low for one in points),
+            high=tuple(one.high for one in points),
+            chance=(beside,) * len(points),
+        )
+
+    return (
+        curve(plan.goal, evidence.reached, anyway),
+        curve("right on clean records", evidence.right, float(evidence.right_twins[0].mean())),
+    )
+
+
+def _guards(evidence: Poisoned, rival: Hits, gain: float, tolerance: float) -> tuple[Guard, ...]:
+    return (
+        evidence.splits.guard(),
+        *evidence.health,
+        _null_control(evidence, gain, tolerance),
+        _positive_control(evidence, rival),
+        _learned(evidence),
+        Guard(
+            "enough poison",
+            "false comfort",
+            evidence.poisoned[-1] >= ENOUGH,
+            f"{evidence.poisoned[-1]:,} poisoned records at the highest rate; {ENOUGH} are needed",
+        ),
+        _monotone(evidence),
+    )
+
+
+def _null_control(evidence: Poisoned, gain: float, tolerance: float) -> Guard:
+    rates = evidence.reached_twins.mean(1)
+    spread = float(rates.max() - rates.min())
+    return Guard(
+        "null control",
+        "false alarm",
+        2 * spread <= max(gain, tolerance),
+        f"0 % poison under {len(rates)} seeds: {rates.min():.1%} to {rates.max():.1%}; the "
+        f"poison's gain is {100 * gain:.1f} points",
+    )
+
+
+def _positive_control(evidence: Poisoned, rival: Hits) -> Guard:
+    hits = evidence.reached_control
+    works = bool(hits.mean() >= 0.5 and more_often(hits, rival) <= ODD)
+    return Guard(
+        "positive control",
+        "false comfort",
+        works,
+        f"{evidence.control_rate:.1%} poison reached the goal on {hits.mean():.1%} of "
+        f"{hits.size:,} records; at least half is expected",
+    )
+
+
+def _learned(evidence: Poisoned) -> Guard:
+    right = evidence.right_twins[0]
+    low = clopper_pearson(int(right.sum()), right.size).low
+    return Guard(
+        "training learns",
+        "false comfort",
+        low > evidence.commonest,
+        f"the unpoisoned model is right on {right.mean():.1%}; naming the commonest class is right "
+        f"on {evidence.commonest:.1%}",
+    )
+
+
+def _monotone(evidence: Poisoned) -> Guard:
+    trials = max(1, len(evidence.rates) - 1)
+    p = min((more_often(less, more) for less, more in pairwise(evidence.reached)), default=1.0)
+    shares = ", ".join(f"{one:.1%}" for one in evidence.reached.mean(1))
+    return Guard(
+        "more poison is not weaker",
+        "false comfort",
+        all_trials(p, trials) > ODD,
+        f"goal reached by rising rate: {shares}",
+    )
