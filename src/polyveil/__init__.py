@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polyveil.privacy.ledger import Ledger, content_hash
+    from polyveil.tasks.audit import audit
     from polyveil.tasks.demo import demo
     from polyveil.tasks.desensitize import desensitize
     from polyveil.tasks.ledger import ledger_grant, ledger_show, ledger_verify
@@ -31,6 +32,7 @@ __all__ = [
     "Ledger",
     "Settings",
     "Weights",
+    "audit",
     "content_hash",
     "demo",
     "desensitize",
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "audit": "polyveil.tasks.audit",
     "demo": "polyveil.tasks.demo",
     "desensitize": "polyveil.tasks.desensitize",
     "ledger_grant": "polyveil.tasks.ledger",

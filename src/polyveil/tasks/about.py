@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from polyveil import _weights
 from polyveil.report.facts import Counts, Job, Setting, public_command
@@ -29,8 +29,15 @@ def job(
     input_kind: str,
     counts: Counts,
     settings: Mapping[str, Setting],
+    deciding: Iterable[str] = _DECIDING,
+    weights: bool = True,
 ) -> Job:
-    """The job's facts; the command only where the command line ran it."""
+    """The job's facts; the command only where the command line ran it.
+
+    Args:
+      deciding: packages whose version decides the result; those not installed are left out.
+      weights: whether the weights that ship took part.
+    """
     ran_here = sys.argv and sys.argv[0].rpartition("/")[2] in {"polyveil", "main.py"}
     command = public_command(["polyveil", *sys.argv[1:]], keep=_WORDS) if ran_here else ""
     return Job(
@@ -42,10 +49,19 @@ def job(
         input_kind=input_kind,
         counts=counts,
         settings=settings,
-        versions={name: version(name) for name in _DECIDING},
-        hashes={name: entry["sha256"] for name, entry in _weights.manifest().items()},
+        versions={name: found for name in deciding if (found := _installed(name))},
+        hashes={name: entry["sha256"] for name, entry in _weights.manifest().items()}
+        if weights
+        else {},
         machine=_machine(),
     )
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _machine() -> str:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from polyveil.apps.cli import demo, desensitize, ledger, models, restore, scan, train
+from polyveil.apps.cli import audit, demo, desensitize, ledger, models, restore, scan, train
 from polyveil.errors import EXIT_USAGE, PolyveilError
 
 EPILOG = (
@@ -29,6 +29,7 @@ app.command()(scan.scan)
 app.command()(desensitize.desensitize)
 app.command()(restore.restore)
 app.command(epilog=train.EPILOG)(train.train)
+app.command(epilog=audit.EPILOG)(audit.audit)
 app.command()(models.models)
 app.add_typer(ledger.ledger)
 

@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Listener]:
-    """Yields a listener that draws one bar a stage."""
+def progress(*, quiet: bool = False, note: str = "refused") -> Iterator[Listener]:
+    """Yields a listener that draws one bar a stage; `note` says what became of the rest."""
     if quiet or not sys.stderr.isatty():
         yield silence
         return
-    with bars(note="refused", style="yellow") as drawn:
+    with bars(note="told", style="yellow") as drawn:
         stages: dict[str, TaskID] = {}
         refused: dict[str, int] = {}
 
         def listen(event: Event) -> None:
             if isinstance(event, StageStarted):
-                task = drawn.add_task(event.stage, total=event.total, refused="")
+                task = drawn.add_task(event.stage, total=event.total, told="")
                 stages[event.stage], refused[event.stage] = task, 0
             elif isinstance(event, RecordDone):
                 refused[event.stage] += event.refused
-                told = f"{refused[event.stage]} refused" if refused[event.stage] else ""
-                drawn.update(stages[event.stage], advance=1, refused=told)
+                told = f"{refused[event.stage]} {note}" if refused[event.stage] else ""
+                drawn.update(stages[event.stage], advance=1, told=told)
             elif isinstance(event, Note):
-                drawn.console.print(event.text)
+                drawn.console.print(event.text, highlight=False)
 
         yield listen
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from polyveil.attack.multiplicity import holm_levels
 from polyveil.attack.result import SIGNIFICANCE, AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import PolyveilError
-from polyveil.report.audit import Skipped, Untested
-from polyveil.tasks.auditing.kept import Kept
+from polyveil.report.audit import Claim, Skipped, Untested
+from polyveil.tasks.auditing.kept import Found, Kept
 from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted
 
 STAGE = "audit"
@@ -41,7 +41,7 @@ class Step:
     threats: tuple[Threat, ...]
     share: float
     least: Callable[[], float]
-    run: Callable[[float], Sequence[AttackResult]]
+    run: Callable[[float], Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,13 @@ class Outcome:
 
     Attributes:
       attacks: judged together: each at its level of Holm's procedure.
+      claims: beside the evidence of this battery.
       skipped, untested: what did not run, and who was therefore not tried.
       seconds: step -> time.
     """
 
     attacks: tuple[AttackResult, ...]
+    claims: tuple[Claim, ...]
     skipped: tuple[Skipped, ...]
     untested: tuple[Untested, ...]
     seconds: dict[str, float]
@@ -63,30 +65,41 @@ class Outcome:
 def carry_out(steps: Sequence[Step], *, minutes: float, kept: Kept, on_event: Listener) -> Outcome:
     """Runs what fits into the time; steps that an earlier process finished are not run again."""
     end = time.monotonic() + 60 * minutes
-    found: list[AttackResult] = []
+    done: list[Found] = []
     skipped: list[Skipped] = []
     untested: list[Untested] = []
     seconds: dict[str, float] = {}
     on_event(StageStarted(STAGE, len(steps)))
     for at, step in enumerate(steps):
         begun = time.monotonic()
-        results = kept.results(step.name)
-        if results is None:
-            allowed, reason = _allowance(step, steps[at:], end - begun)
-            results, reason = ((), reason) if reason else _run(step, allowed)
+        found = kept.found(step.name)
+        if found is None:
+            found, reason = _tried(step, steps[at:], end - begun)
             if reason:
                 skipped.append(Skipped(step.name, reason))
                 untested += [Untested(threat, reason) for threat in step.threats]
             else:
-                kept.keep(step.name, results)
+                kept.keep(step.name, found)
         seconds[step.name] = time.monotonic() - begun
-        found += results
-        for result in results:
+        done.append(found)
+        for result in found.attacks:
             on_event(Note(f"{result.attack}: {result.verdict}."))
-        on_event(RecordDone(STAGE, refused=not results))
-    tried = {result.threat.id for result in found}
-    missing = tuple(one for one in untested if one.threat.id not in tried)
-    return Outcome(judged(found), tuple(skipped), missing, seconds)
+        on_event(RecordDone(STAGE, refused=not found.attacks))
+    attacks = judged([result for found in done for result in found.attacks])
+    claims = tuple(claim for found in done for claim in found.claims)
+    return Outcome(attacks, claims, tuple(skipped), tuple(untested), seconds)
+
+
+def planned(steps: Sequence[Step], *, minutes: float) -> Outcome:
+    """What would be tried in this time, attacking nothing."""
+    left, skipped = 60 * minutes, []
+    for at, step in enumerate(steps):
+        allowed, reason = _allowance(step, steps[at:], left)
+        left -= allowed
+        said = reason or f"dry run: it would be tried for about {allowed:,.0f} s"
+        skipped.append(Skipped(step.name, said))
+    untested = [Untested(threat, "dry run") for step in steps for threat in step.threats]
+    return Outcome((), (), tuple(skipped), tuple(untested), {})
 
 
 def judged(results: Sequence[AttackResult]) -> tuple[AttackResult, ...]:
@@ -99,13 +112,19 @@ def judged(results: Sequence[AttackResult]) -> tuple[AttackResult, ...]:
     return tuple(found)
 
 
-def timed(result: AttackResult, seconds: float) -> AttackResult:
-    """The result with the time that it took, preparation included."""
-    return replace(result, effort=replace(result.effort, seconds=seconds))
-
-
 def _p(result: AttackResult) -> float:
     return 1.0 if result.p_value is None else result.p_value
+
+
+def _tried(step: Step, left: Iterable[Step], remaining: float) -> tuple[Found, str]:
+    """What the step found, or why it did not run: one attack that cannot be carried out on this
+    target must not stop the others."""
+    try:
+        allowed, reason = _allowance(step, left, remaining)
+        return (Found(), reason) if reason else (step.run(allowed), "")
+    except (PolyveilError, RuntimeError, ValueError) as error:
+        first = str(error).partition("\n")[0]
+        return Found(), f"it stopped with {type(error).__name__}: {first}"
 
 
 def _allowance(step: Step, left: Iterable[Step], remaining: float) -> tuple[float, str]:
@@ -117,14 +136,5 @@ def _allowance(step: Step, left: Iterable[Step], remaining: float) -> tuple[floa
     more = math.ceil((least - max(0.0, remaining)) / 60)
     return 0.0, (
         f"it takes about {least:,.0f} s, and {max(0.0, remaining):,.0f} s were left: "
-        f"allow {more} more {'minute' if more == 1 else 'minutes'}"
+        f"allow {max(1, more)} more {'minute' if more <= 1 else 'minutes'}"
     )
-
-
-def _run(step: Step, seconds: float) -> tuple[tuple[AttackResult, ...], str]:
-    """One attack that cannot be carried out on this target must not stop the others."""
-    try:
-        return tuple(step.run(seconds)), ""
-    except (PolyveilError, RuntimeError, ValueError) as error:
-        first = str(error).partition("\n")[0]
-        return (), f"it stopped with {type(error).__name__}: {first}"

@@ -12,18 +12,26 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from polyveil._disk import write_whole
 from polyveil.attack.result import AttackResult
 from polyveil.errors import UsageError
+from polyveil.report.audit import Claim
 from polyveil.report.codec import decode, encode
 
 PRIVATE = ".polyveil"
 _MINE = "audit.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a step came to: attacks, and claims that they speak to."""
+
+    attacks: tuple[AttackResult, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 class Kept:
@@ -46,29 +54,26 @@ class Kept:
             )
         write_whole(mine, json.dumps(fingerprint).encode())
 
-    def results(self, step: str) -> tuple[AttackResult, ...] | None:
+    def found(self, step: str) -> Found | None:
         """Of a step that is done; None for one that is not."""
         if self._folder is None:
             return None
         values = _read(self._folder / _file(step))
-        return None if values is None else tuple(decode(AttackResult, one, step) for one in values)
+        return None if values is None else decode(Found, values, step)
 
-    def keep(self, step: str, results: Sequence[AttackResult]) -> None:
+    def keep(self, step: str, found: Found) -> None:
         """Writes a finished step, whole or not at all."""
         if self._folder is not None:
-            values = [_without_arrays(one) for one in results]
+            bare = replace(found, attacks=tuple(replace(one, arrays={}) for one in found.attacks))
+            values = encode(bare)
+            for one in values["attacks"]:
+                del one["arrays"]
             write_whole(self._folder / _file(step), json.dumps(values).encode())
 
     def forget(self) -> None:
         """The report is written: nothing is left to go on with."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _without_arrays(result: AttackResult) -> dict[str, Any]:
-    values: dict[str, Any] = encode(replace(result, arrays={}))
-    del values["arrays"]
-    return values
 
 
 def _file(step: str) -> str:
