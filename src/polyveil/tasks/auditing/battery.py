@@ -133,8 +133,8 @@ def _allowance(step: Step, left: Iterable[Step], remaining: float) -> tuple[floa
     least = step.least()
     if least <= max(fair, _AT_MOST * remaining):
         return max(fair, least), ""
-    more = math.ceil((least - max(0.0, remaining)) / 60)
+    more = max(1, math.ceil((least / _AT_MOST - max(0.0, remaining)) / 60 - 0.01))
     return 0.0, (
         f"it takes about {least:,.0f} s, and {max(0.0, remaining):,.0f} s were left: "
-        f"allow {max(1, more)} more {'minute' if more <= 1 else 'minutes'}"
+        f"allow {more} more {'minute' if more == 1 else 'minutes'}"
     )
