@@ -35,7 +35,7 @@ def _row(measure: Measure) -> str:
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
-def overview(results: Sequence[AttackResult]) -> str:
+def overview(results: Sequence[AttackResult], outcome: str) -> str:
     """One row an attack: verdict, figure beside what the attacker gets without the target."""
     rows = "".join(
         f"<tr><td>{escape(one.verdict)}</td><td>{escape(one.attack)}</td>"
@@ -43,4 +43,4 @@ def overview(results: Sequence[AttackResult]) -> str:
         for one in results
     )
     head = "<tr><th>Verdict</th><th>Attack</th><th>Figure</th><th>Without the target</th></tr>"
-    return f"<table>{head}{rows}</table>"
+    return f"<p>{escape(outcome)}</p><table>{head}{rows}</table>"

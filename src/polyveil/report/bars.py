@@ -9,7 +9,7 @@ down.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from polyveil.report.sentences import number
@@ -51,32 +51,48 @@ class RangeBar:
     words: str
 
 
-def range_bar(measure: Measure) -> RangeBar:
-    """Where everything lies on an axis from zero (or the least value) to a round greatest value."""
+def range_bar(
+    measure: Measure,
+    *,
+    width: float = WIDTH,
+    whole: bool = True,
+    write: Callable[[float, str], str] = number,
+) -> RangeBar:
+    """Where everything lies on an axis from zero (or the least value) to a round greatest value.
+
+    Args:
+      width: of the drawing.
+      whole: whether a share is drawn from 0 to 100 %, however small it is.
+      write: how a figure is written.
+    """
     value = measure.value
     low, high = (value.low, value.high) if isinstance(value, Interval) else (measure.estimate,) * 2
     numbers = [measure.estimate, low, high, *measure.baseline.values()]
-    first, last = _floor(min(numbers)), _ceiling(max(numbers), measure.unit)
+    first, last = _floor(min(numbers)), _ceiling(max(numbers), measure.unit, whole)
 
     def place(point: float) -> float:
-        return round(LEFT + (point - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + (point - first) / (last - first) * (width - LEFT - RIGHT), 1)
 
-    ticks = _ticks(measure, place)
+    def said(name: str, figure: float) -> str:
+        short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+        return f"{short} {write(figure, measure.unit)}"
+
+    ticks = spread_ticks([(said(name, v), v) for name, v in measure.baseline.items()], place, width)
     rows = 1 + max((tick.row for tick in ticks), default=-1)
-    beside = "; ".join(f"{name} {number(v, measure.unit)}" for name, v in measure.baseline.items())
-    words = f"{measure.name}: {number(measure.estimate, measure.unit)}"
+    beside = "; ".join(f"{name} {write(v, measure.unit)}" for name, v in measure.baseline.items())
+    words = f"{measure.name}: {write(measure.estimate, measure.unit)}"
     if low < high:
-        words += f", interval {number(low, measure.unit)} to {number(high, measure.unit)}"
+        words += f", interval {write(low, measure.unit)} to {write(high, measure.unit)}"
     return RangeBar(
-        width=WIDTH,
+        width=width,
         height=30.0 + rows * ROW,
         left=LEFT,
-        right=WIDTH - RIGHT,
+        right=width - RIGHT,
         low=place(low),
         high=place(high),
         dot=place(measure.estimate),
-        first=number(first, measure.unit),
-        last=number(last, measure.unit),
+        first=write(first, measure.unit),
+        last=write(last, measure.unit),
         ticks=ticks,
         words=words + (f". For comparison: {beside}" if beside else ""),
     )
@@ -89,15 +105,16 @@ def share_of(value: float, greatest: float) -> float:
     return round(max(0.6, 100.0 * value / greatest), 2)
 
 
-def _ticks(measure: Measure, place: Callable[[float], float]) -> tuple[Tick, ...]:
+def spread_ticks(
+    texts: Sequence[tuple[str, float]], place: Callable[[float], float], width: float = WIDTH
+) -> tuple[Tick, ...]:
+    """Ticks with their texts below them, as many rows down as none covers another."""
     ticks: list[Tick] = []
     ends: list[float] = []
-    for name, value in sorted(measure.baseline.items(), key=lambda item: item[1]):
+    for text, value in sorted(texts, key=lambda item: item[1]):
         x = place(value)
-        short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
-        text = f"{short} {number(value, measure.unit)}"
         half = len(text) * LETTER / 2
-        middle = min(max(x, half), WIDTH - half)
+        middle = min(max(x, half), width - half)
         row = next((i for i, end in enumerate(ends) if end + 8 < middle - half), len(ends))
         ends[row : row + 1] = [middle + half]
         ticks.append(Tick(x, round(middle, 1), row, text))
@@ -108,8 +125,9 @@ def _floor(least: float) -> float:
     return 0.0 if least >= 0 else -_round_up(-least)
 
 
-def _ceiling(greatest: float, unit: str) -> float:
-    if greatest <= 1.0 and (unit == "share" or greatest > 0.1):
+def _ceiling(greatest: float, unit: str, whole: bool) -> float:
+    zoomed = unit == "share" and not whole and greatest <= 0.5
+    if greatest <= 1.0 and not zoomed and (unit == "share" or greatest > 0.1):
         return 1.0
     return _round_up(greatest) if greatest > 0 else 1.0
 
