@@ -38,6 +38,7 @@ class Contest:
       hits, tried: on the members.
       control_hits, control_tried: the same attack on the control.
       p_value: one-sided.
+      units: independent ones on a side, where trials depend on each other; 0: as many as tried.
     """
 
     hits: int
@@ -45,10 +46,20 @@ class Contest:
     control_hits: int
     control_tried: int
     p_value: float
+    units: int = 0
 
     @property
     def share(self) -> Interval:
-        return clopper_pearson(self.hits, self.tried)
+        """Of the members' trials, as wide as the independent units among them allow."""
+        n = self._units
+        exact = clopper_pearson(round(self.hits * n / max(1, self.tried)), n)
+        estimate = self.hits / self.tried if self.tried else 0.0
+        low, high = min(exact.low, estimate), max(exact.high, estimate)
+        return Interval(estimate, low, high, n, exact.method)
+
+    @property
+    def _units(self) -> int:
+        return min(self.units, self.tried) if self.units else self.tried
 
     @property
     def control_share(self) -> float:
@@ -57,7 +68,8 @@ class Contest:
     @property
     def advantage(self) -> Interval:
         """Share on the members minus share on the control, with Newcombe's interval."""
-        return difference(self.hits, self.tried, self.control_hits, self.control_tried)
+        control = self.control_tried * self._units // max(1, self.tried)
+        return difference(self.share.estimate, self._units, self.control_share, control)
 
     def shows(self, tolerance: float, *, level: float = 0.05) -> bool:
         """Whether it would be called a leak."""
@@ -94,19 +106,18 @@ def dealt(
     return (above + 1) / (draws + 1)
 
 
-def difference(k: int, n: int, m: int, o: int) -> Interval:
-    """k of n minus m of o, with Newcombe's hybrid score interval."""
-    first, second = _wilson(k, n), _wilson(m, o)
-    p, q = (k / n if n else 0.0), (m / o if o else 0.0)
+def difference(p: float, n: int, q: float, m: int) -> Interval:
+    """A share p of n minus a share q of m, with Newcombe's hybrid score interval."""
+    first, second = _wilson(p, n), _wilson(q, m)
     low = p - q - math.hypot(p - first[0], second[1] - q)
     high = p - q + math.hypot(first[1] - p, q - second[0])
     return Interval(p - q, max(-1.0, low), min(1.0, high), n, "Newcombe, 95 %")
 
 
-def _wilson(k: int, n: int) -> tuple[float, float]:
+def _wilson(p: float, n: int) -> tuple[float, float]:
     if not n:
         return 0.0, 1.0
-    p, z2 = k / n, _Z * _Z
+    z2 = _Z * _Z
     middle = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     return max(0.0, middle - half), min(1.0, middle + half)
@@ -144,14 +155,15 @@ def controls(
     )
 
 
-def enough_trials(advantage: Interval, tolerance: float) -> Guard:
-    """Whether so many people suffice to exclude an advantage above the tolerance."""
+def enough_trials(found: Contest, tolerance: float) -> Guard:
+    """Whether so many people suffice to see a leak, or to exclude one above the tolerance."""
+    advantage = found.advantage
     return Guard(
         "enough trials",
         "false comfort",
-        advantage.high <= tolerance,
-        f"an advantage above {advantage.high:.1%} is excluded at 95 %, "
-        f"{tolerance:.1%} was to be, with {advantage.n:,} trials",
+        advantage.high <= tolerance or found.shows(tolerance),
+        f"an advantage above {max(0.0, advantage.high):.1%} is excluded at 95 % by {advantage.n:,} "
+        f"independent trials a side; up to {tolerance:.1%} counts as nothing",
     )
 
 

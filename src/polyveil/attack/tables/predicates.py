@@ -83,7 +83,7 @@ def describe(
       widths: half-widths of the intervals around a number, as shares of the column's range.
     """
     draw = np.random.default_rng([seed, 4])
-    rows = _distinct(release)
+    rows = distinct(release)
     simple = _simple(rows, category)
     chosen = draw.permutation(len(simple))[: guesses // 10]
     keep = np.zeros(len(simple), dtype=bool)
@@ -103,7 +103,8 @@ def joined(parts: Sequence[Predicates]) -> Predicates:
     )
 
 
-def _distinct(rows: Points) -> Points:
+def distinct(rows: Points) -> Points:
+    """The rows, each once."""
     # NaN equals nothing, not even itself: what is missing gets a place of its own meanwhile.
     empty = np.finfo(np.float64).max
     found = np.unique(np.where(np.isnan(rows), empty, rows), axis=0)

@@ -27,7 +27,7 @@ from polyveil.attack.tables.contest import (
     enough_trials,
     same_population,
 )
-from polyveil.attack.tables.predicates import Predicates, describe
+from polyveil.attack.tables.predicates import Predicates, describe, distinct
 from polyveil.attack.tables.seats import Seats, seat
 from polyveil.attack.tables.space import Points
 from polyveil.attack.tables.table import Table
@@ -57,12 +57,14 @@ class Tried:
       kind: of each guess.
       weight: share of the people set apart that each guess fits.
       made: guesses before the common ones were left out.
+      rows: different rows of the release that they were made from.
     """
 
     fits: NDArray[np.bool_] = field(repr=False)
     kind: NDArray[np.str_] = field(repr=False)
     weight: NDArray[np.float64] = field(repr=False)
-    made: int = 0
+    made: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +136,15 @@ class SinglingOut:
         weight = (fitting - (release is seats.spare)) / len(seats.spare)
         rare = weight <= 1.0 / len(seats)
         kept: Predicates = made.at(rare)
-        return Tried(kept.fits(seats.people), kept.kind, weight[rare], len(made))
+        return Tried(
+            kept.fits(seats.people), kept.kind, weight[rare], len(made), len(distinct(release))
+        )
 
     def analyse(self, evidence: SinglingOutEvidence) -> AttackResult:
         """Share of guesses that fit exactly one member, beside exactly one control person."""
         seats, tried = evidence.seats, evidence.tried["release"]
         contests = {
-            name: isolations(one.fits, seats.is_member, seed=self.seed)
+            name: isolations(one.fits, seats.is_member, rows=one.rows, seed=self.seed)
             for name, one in evidence.tried.items()
         }
         found = contests["release"]
@@ -167,7 +171,7 @@ class SinglingOut:
                     tolerance=self.tolerance,
                     reach=REACH,
                 ),
-                enough_trials(found.advantage, self.tolerance),
+                enough_trials(found, self.tolerance),
             ),
             p_value=found.p_value,
             tolerance=self.tolerance,
@@ -184,9 +188,17 @@ class SinglingOut:
 
 
 def isolations(
-    fits: NDArray[np.bool_], is_member: NDArray[np.bool_], *, seed: int = 0, draws: int = _DRAWS
+    fits: NDArray[np.bool_],
+    is_member: NDArray[np.bool_],
+    *,
+    rows: int = 0,
+    seed: int = 0,
+    draws: int = _DRAWS,
 ) -> Contest:
     """Guesses that fit exactly one member against those that fit exactly one control person.
+
+    Args:
+      rows: different rows that the guesses were made from: guesses from one row go together.
 
     The test deals the people anew to both sides: it is exact however the guesses overlap.
     """
@@ -202,7 +214,7 @@ def isolations(
         first = tried @ sides.T
         other = tried.sum(1, keepdims=True) - first
         above += int((((first == 1).sum(0) - (other == 1).sum(0)) >= inside - outside).sum())
-    return Contest(inside, len(fits), outside, len(fits), (above + 1) / (draws + 1))
+    return Contest(inside, len(fits), outside, len(fits), (above + 1) / (draws + 1), rows)
 
 
 def _isolating(fits: NDArray[np.bool_], side: NDArray[np.bool_]) -> NDArray[np.bool_]:
