@@ -19,12 +19,3 @@ __all__ = [
     "Table",
     "read_table",
 ]
-    "Closest",
-    "Inference",
-    "Joining",
-    "Linkage",
-    "Reading",
-    "SinglingOut",
-    "Table",
-    "read_table",
-]

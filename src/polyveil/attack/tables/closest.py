@@ -129,8 +129,9 @@ class Closest:
             sentence=(
                 f"Of {len(found.gap):,} released rows, {whole.estimate:.1%} lie nearer to one of "
                 f"{len(seats):,} people behind the release than to as many others, and "
-                f"{close.estimate:.1%} of the tenth that lies nearest to anybody; half is expected. "
-                f"{evidence.equal[0]:,} equal such a person's row, {evidence.equal[1]:,} another's."
+                f"{close.estimate:.1%} of the tenth that lies nearest to anybody; half is "
+                f"expected. {evidence.equal[0]:,} equal such a person's row, {evidence.equal[1]:,} "
+                "another's."
             ),
             guards=self._guards(evidence, p_value),
             p_value=p_value,
