@@ -134,13 +134,15 @@ class Ridge:
 
         def weights(penalty: float) -> Tensor:
             kept: Tensor = sizes / (sizes.square() + penalty * len(known.seen))
-            return kept[:, None] * onto
+            damped: Tensor = kept[:, None] * onto
+            return damped
 
         tried = [float((rotated @ weights(one) - wanted).square().mean()) for one in self.penalties]
         best = min(range(len(tried)), key=tried.__getitem__)
         matrix = right.T @ weights(self.penalties[best])
 
         def reconstruct(seen: Tensor) -> Tensor:
-            return (scaled(seen) @ matrix).reshape(-1, *known.shape) + mean
+            found: Tensor = (scaled(seen) @ matrix).reshape(-1, *known.shape) + mean
+            return found
 
         return Trained(self.name, reconstruct, (tried[best],), True)

@@ -63,8 +63,8 @@ def explained(
     )  # fmt: skip
     said = (
         f"Of what tells one person's {modality} from another's, the attacker rebuilds "
-        f"{_share(value.estimate)} ({_share(value.low)} to {_share(value.high)}); without the target "
-        "it would be 0%."
+        f"{_share(value.estimate)} ({_share(value.low)} to {_share(value.high)}); without the "
+        "target it would be 0%."
     )
     return Look(measure, p_value, NEGLIGIBLE, said)
 
