@@ -34,9 +34,9 @@ class View:
     """
 
     target: Signals
-    labels: Labels
+    labels: Labels = field(repr=False)
     shadows: Signals | None
-    keep: Bools
+    keep: Bools = field(repr=False)
     population: Signals | None
     population_shadows: Signals | None
 
@@ -106,13 +106,13 @@ class Answers:
     """
 
     view: View
-    is_member: Bools
+    is_member: Bools = field(repr=False)
     proof: SplitProof
     pseudonyms: tuple[str, ...] = field(repr=False)
     twin: Signals | None = None
-    twin_keep: Bools | None = None
+    twin_keep: Bools | None = field(default=None, repr=False)
     twin_population: Signals | None = None
-    blind: Floats | None = None
+    blind: Floats | None = field(default=None, repr=False)
     queries: int = 0
     models: int = 0
     seconds: float = 0.0

@@ -10,7 +10,7 @@ logit); Salem et al., NDSS 2019, https://arxiv.org/abs/1806.01246 (the top three
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,10 @@ class Signals:
       top: (..., n, 3) the greatest log-probabilities, falling; two classes repeat the second.
     """
 
-    margin: Floats
-    likelihood: Floats
-    entropy: Floats
-    top: Floats
+    margin: Floats = field(repr=False)
+    likelihood: Floats = field(repr=False)
+    entropy: Floats = field(repr=False)
+    top: Floats = field(repr=False)
 
     def __getitem__(self, models: int | NDArray[np.intp]) -> Signals:
         """Of one of several models, or of some."""
