@@ -8,7 +8,7 @@ the same population, with the same attacker. Two attackers: the closest released
 
 Source: Stadler et al., USENIX Security 2022, https://arxiv.org/abs/2011.07018; correct attribution
 probability: Taub, Elliot, Pampaka & Smith, PSD 2018; imputation as the baseline: Jayaraman & Evans,
-CCS 2022, https://arxiv.org/abs/2209.08541.
+CCS 2022, https://arxiv.org/abs/2209.01292.
 """
 
 from __future__ import annotations
