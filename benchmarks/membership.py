@@ -211,8 +211,14 @@ def _print_detected(name: str, accuracy: dict[str, float], results: dict[str, An
 
     columns = ["TPR at 0.1 %", "TPR at 1 %", "AUC"]
     rows = [
-        [attack, *(cell(one[column]) for column in columns), f"{one['p']:.2g}", one["verdict"]]
-        + [", ".join(one["failed guards"]) or "none", one["s"]]
+        [
+            attack,
+            *(cell(one[column]) for column in columns),
+            f"{one['p']:.2g}",
+            one["verdict"],
+            ", ".join(one["failed guards"]) or "none",
+            one["s"],
+        ]
         for attack, one in results.items()
     ]
     header = ["attack", *columns, "p", "verdict", "failed guards", "s"]
@@ -357,8 +363,8 @@ def main() -> None:
         golden()
         return
     figures = {
-        "false accusations": null_trials(300),
-        "detected": detected(epochs=25, models=16),
+        "false accusations": null_trials(500),
+        "detected": detected(epochs=25, models=32),
         "weak attackers": weakened(epochs=25),
     }
     write("membership", figures, packages=("torch", "numpy", "scikit-learn"))

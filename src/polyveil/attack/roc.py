@@ -36,6 +36,7 @@ _POINTS = 60
 _SMALL = 30
 """Records of the smaller group below which ranks are permuted instead of approximated."""
 _PERMUTATIONS = 9999
+_CELLS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +236,7 @@ def _area_interval(area: float, variance: float, m: int, n: int, confidence: flo
 def _mann_whitney(ranks: Floats, m: int, seed: int) -> float:
     total, size = float(ranks[:m].sum()), len(ranks)
     if min(m, size - m) < _SMALL:
-        draw = np.random.default_rng(seed)
-        sums = [float(draw.permutation(ranks)[:m].sum()) for _ in range(_PERMUTATIONS)]
-        # Sums of halves are exact in float64, so that equal ones compare equal.
-        return (1 + int((np.array(sums) >= total).sum())) / (1 + _PERMUTATIONS)
+        return _permuted(ranks, m, total, np.random.default_rng(seed))
     mean = m * (size + 1) / 2
     # Drawn without replacement from the ranks as they are, ties included.
     spread = math.sqrt(m * (size - m) / size * _variance(ranks))
@@ -246,3 +244,15 @@ def _mann_whitney(ranks: Floats, m: int, seed: int) -> float:
         return 1.0
     # Half a step of the rank sum: a discrete statistic judged by a continuous one.
     return 0.5 * math.erfc((total - mean - 0.5) / spread / math.sqrt(2))
+
+
+def _permuted(ranks: Floats, m: int, total: float, draw: np.random.Generator) -> float:
+    """Share of random orders in which the first m ranks come to that much, the real one counted."""
+    at_once = max(1, _CELLS // len(ranks))
+    reached = 1
+    for start in range(0, _PERMUTATIONS, at_once):
+        rows = min(at_once, _PERMUTATIONS - start)
+        # Sums of halves are exact in float64, so that equal ones compare equal.
+        sums = draw.permuted(np.tile(ranks, (rows, 1)), axis=1)[:, :m].sum(1)
+        reached += int((sums >= total).sum())
+    return reached / (1 + _PERMUTATIONS)

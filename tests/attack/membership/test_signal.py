@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyveil.attack.membership.signal import signals, stacked
 from polyveil.errors import UsageError
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 7))
 def test_signals_are_what_their_formulas_say(seed: int, classes: int) -> None:
     draw = np.random.default_rng(seed)

@@ -71,7 +71,6 @@ def judge(evidence: Evidence, *, attack: str, threat: Threat) -> AttackResult:
         curves=(curve(scores, members, name=attack),),
         exposed=_exposed(evidence, headline),
         effort=Effort(
-            seconds=answers.seconds,
             queries=answers.queries,
             models=answers.models,
             trials=len(looks),
@@ -80,6 +79,7 @@ def judge(evidence: Evidence, *, attack: str, threat: Threat) -> AttackResult:
         notes=(
             f"Thresholds were set on {headline.others:,} non-members; intervals are about the "
             "members found above them.",
+            f"The attacker trained {answers.models} networks in {answers.seconds:,.0f} seconds.",
         ),
         arrays=_arrays(evidence),
     )

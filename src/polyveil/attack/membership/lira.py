@@ -88,8 +88,9 @@ def fitted(margins: Floats, chosen: Bools, *, pooled: bool) -> Normal:
         )
     held = np.where(chosen, margins, np.nan)
     centre = _medians(held, chosen.sum(0))
-    spread = np.nanstd(held - centre) if pooled else np.nanstd(held, axis=0)
-    return Normal(centre, np.asarray(spread, dtype=np.float64))
+    spread = np.asarray(np.nanstd(held - centre) if pooled else np.nanstd(held, axis=0))
+    # One model for each record says nothing of the spread, and then any scale is as good.
+    return Normal(centre, np.ones(()) if pooled and spread == 0 else spread)
 
 
 def _medians(held: Floats, counts: NDArray[np.int64]) -> Floats:

@@ -32,6 +32,7 @@ Recipe: TypeAlias = Callable[[Examples, int], nn.Module]
 """(records, seed) -> a model trained on them, as the target was on its own."""
 Progress: TypeAlias = Callable[[int, int], None]
 """(models done, models wanted)."""
+_FEWEST_REPEATED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +130,13 @@ def train_shadows(
 def train_twin(recipe: Recipe, pool: Examples, *, seed: int, repeats: int = 10) -> Twin:
     """A model that must be caught: the recipe on few records, each of them `repeats` times over.
 
-    It sees as many records as a shadow model does, but only 1 / repeats as many different ones. A
-    recipe that protects each record (differential privacy) may protect these too: train a twin
-    with a recipe that does not then.
+    It sees as many records as a shadow model does, but only 1 / repeats as many different ones, and
+    no fewer than 10, on which something can be shown. A recipe that protects each record
+    (differential privacy) may protect these too: train a twin with a recipe that does not then.
     """
     _validate.at_least(2, repeats=repeats)
-    few = max(2, len(pool) // 2 // repeats)
+    _validate.at_least(2, records=len(pool))
+    few = max(len(pool) // 2 // repeats, min(_FEWEST_REPEATED, len(pool) // 2))
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pool))[:few])
     keep = np.zeros(len(pool), dtype=np.bool_)
     keep[chosen] = True

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a membership audit is made on: whose records, which shadow models, which controls.
 
-Prepared once, asked once for each target; every attack then reads the same answers.
+Prepared once, asked once for each target; every attack then reads the same answers:
+
+    shadows = train_shadows(recipe, candidates.pool, 64, seed=1, seconds=60)
+    twin = train_twin(recipe, candidates.pool, seed=2)
+    study = prepare(candidates, shadows=shadows, twin=twin, key=secret)
+    answers = study.ask(Classifier(model))
+    results = [one.analyse(one.score(answers)) for one in (Lira(study), Rmia(study))]
 """
 
 from __future__ import annotations
