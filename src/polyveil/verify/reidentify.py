@@ -102,7 +102,7 @@ def reidentification(
         chance=1 / count,
     )
     half = count // 2
-    learned = _translate(after[:half], before[:half], after[half:])
+    learned = translate(after[:half], before[:half], after[half:])
     trained = Reidentification(
         attacker="local binary patterns, trained on half of the outputs with originals",
         rate=_rate(before[half:], learned),
@@ -126,10 +126,11 @@ def _rate(gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> Interval
     return clopper_pearson(int((first == np.arange(len(gallery))).sum()), len(gallery))
 
 
-def _translate(
+def translate(
     seen: NDArray[np.float32], wanted: NDArray[np.float32], probes: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Ridge regression from outputs to originals, in its dual form: fewer faces than features."""
+    """What originals `probes` would have, learned from pairs (`seen`, `wanted`), all (n, d): ridge
+    regression in its dual form, since there are fewer faces than features. Unit length."""
     mean_in, mean_out = seen.mean(axis=0), wanted.mean(axis=0)
     centred = seen - mean_in
     gram = centred @ centred.T
