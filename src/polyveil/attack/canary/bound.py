@@ -26,12 +26,15 @@ from functools import lru_cache
 import numpy as np
 
 from polyveil import _validate
-from polyveil.privacy import gaussian
 
 _WIDTH = 1e-9
 """Bisection ends at a bracket of this width, in nats, and returns its lower end."""
 _MOST = 60.0
 """No bound is looked for above: e^60 exceeds any number of canaries."""
+_PARTS = 24
+"""Numbers of guesses among which `default_guesses` chooses; denser where they are few."""
+_FARTHEST = 12.0
+"""Scores this many standard deviations apart are told apart without error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,40 +198,55 @@ def _last(holds: Callable[[float], bool]) -> float:
 def default_guesses(
     canaries: int, claim: float, *, delta: float, confidence: float = 0.95, trials: int = 1
 ) -> tuple[int, int]:
-    """(k+, k-), from public facts alone: those that would bound best if the truth were twice the
-    claim.
+    """(k+, k-), from public facts alone: those that notice the smallest excess over the claim.
 
-    Few guesses are surer, but their ceiling is low; many are the other way round. The scores of a
-    Gaussian mechanism that spends 2 x claim say how many guesses would be right, less one standard
-    deviation of luck. Half of them say "in", the other half "out".
+    Few guesses are surer, but their ceiling is low; many are the other way round. For each number
+    of guesses it is asked how far apart Gaussian scores of canaries that are in and that are out
+    must lie for the claim to be refuted in five of six runs, and the number that asks least is
+    taken. Half of the guesses say "in", the other half "out". Where no number can refute the claim,
+    all canaries are guessed, which has the highest ceiling.
 
     Args:
-      claim: the epsilon that will be tested, > 0; twice that is looked at, but at least 1.
+      claim: the epsilon that will be tested, > 0.
     """
     _validate.positive(claim=claim)
     _validate.at_least(2, canaries=canaries)
-    # Where delta is 0, Gaussian noise promises nothing; the smallest usual delta stands in.
-    truth = min(max(2 * claim, 1.0), 30.0)
-    shift = 1 / gaussian.noise_multiplier_for(epsilon=truth, delta=delta or 1e-9)
-    best, found = 2, -1.0
-    for sixteenth in range(1, 33):
-        each = max(1, round(canaries / 2 * (sixteenth / 32) ** 2))
+    best, least = canaries // 2, math.inf
+    for part in range(1, _PARTS + 1):
+        each = max(1, round(canaries / 2 * (part / _PARTS) ** 2))
+        needed = least_right(
+            canaries, 2 * each, claim, delta=delta, confidence=confidence, trials=trials
+        )
+        if needed is not None:
+            shift = _shift_for(needed, each, canaries)
+            best, least = (each, shift) if shift < least else (best, least)
+    return best, min(best, canaries - best)
+
+
+def _shift_for(needed: int, each: int, canaries: int) -> float:
+    """How far apart scores must lie for `needed` of 2 x `each` guesses to be right, less luck."""
+
+    def spare(shift: float) -> float:
         share = _right_share(each / canaries, shift)
         luck = math.sqrt(share * (1 - share) / (2 * each))
-        right = max(0, math.floor(2 * each * (share - luck)))
-        shown = _largest_refuted(canaries, 2 * each, right, delta, (1 - confidence) / trials)
-        if shown > found:
-            best, found = each, shown
-    return best, min(best, canaries - best)
+        return 2 * each * (share - luck) - needed
+
+    low, high = 0.0, _FARTHEST
+    if spare(high) < 0:
+        return math.inf
+    while high - low > 1e-3:
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if spare(middle) >= 0 else (middle, high)
+    return high
 
 
 def _right_share(part: float, shift: float) -> float:
     """Members among the top `part` <= 1/2 of scores that are half N(0, 1), half N(shift, 1)."""
-    from scipy.optimize import brentq
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
-    def above(cut: float) -> float:
-        return float(0.5 * (norm.sf(cut) + norm.sf(cut - shift)) - part)
-
-    cut = float(brentq(above, -10.0, shift + 40.0))
-    return float(norm.sf(cut - shift) / (norm.sf(cut) + norm.sf(cut - shift)))
+    low, high = -10.0, shift + 10.0
+    for _ in range(40):
+        cut = 0.5 * (low + high)
+        inside = ndtr(-cut) + ndtr(shift - cut)
+        low, high = (cut, high) if inside > 2 * part else (low, cut)
+    return float(ndtr(shift - high) / (ndtr(-high) + ndtr(shift - high)))
