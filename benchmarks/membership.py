@@ -162,8 +162,8 @@ def detected(epochs: int, models: int) -> dict[str, Any]:
         everyone.at(slice(at, at + 2000)) for at in (0, 2000, 4000, 6000)
     )
     candidates, recipe = Candidates(members, nonmembers, population), cnn(epochs)
-    shadows = train_shadows(recipe, candidates.pool, models, seed=1, progress=_tell)
-    twin = train_twin(recipe, candidates.pool, seed=2)
+    shadows = train_shadows(recipe, candidates, models, seed=1, progress=_tell)
+    twin = train_twin(recipe, candidates, seed=2)
     study = prepare(candidates, shadows=shadows, twin=twin, key=KEY)
     targets = {"saw the members": members, "never saw them": elsewhere}
     found: dict[str, Any] = {"models": models, "epochs": epochs, "training s": shadows.seconds}
@@ -268,7 +268,7 @@ def weakened(epochs: int) -> dict[str, Any]:
     }
     found, rows = {}, []
     for name, (candidates, shadow_recipe, target, expected) in cases.items():
-        shadows = train_shadows(shadow_recipe, candidates.pool, 4, seed=3)
+        shadows = train_shadows(shadow_recipe, candidates, 4, seed=3)
         study = prepare(candidates, shadows=shadows, key=KEY)
         attack = Lira(study, side="offline")
         result = attack.analyse(attack.score(study.ask(target)))
@@ -347,8 +347,8 @@ def _innocent_audit(trial: int) -> Iterator[AttackResult]:
     draw = np.random.default_rng([2022, trial])
     everyone, leaking = tables(draw, 2600)
     candidates = Candidates(*(everyone.at(slice(at, at + 800)) for at in (0, 800, 1600)))
-    shadows = train_shadows(leaking(1.0 * (trial % 2)), candidates.pool, 8, seed=trial)
-    twin = train_twin(leaking(4.0), candidates.pool, seed=trial)
+    shadows = train_shadows(leaking(1.0 * (trial % 2)), candidates, 8, seed=trial)
+    twin = train_twin(leaking(4.0), candidates, seed=trial)
     study = prepare(candidates, shadows=shadows, twin=twin, key=KEY)
     answers = study.ask(Classifier(leaking(1.0)(everyone.at(slice(2400, None)), trial)))
     for attack in attacks(study):

@@ -104,9 +104,9 @@ def a_study(
     """Candidates, shadow models of the same recipe unless another is given, a twin."""
     candidates = world.candidates()
     shadows = train_shadows(
-        shadow_recipe or world.recipe(leak), candidates.pool, models, seed=world.seed
+        shadow_recipe or world.recipe(leak), candidates, models, seed=world.seed
     )
-    twin = train_twin(world.recipe(4.0), candidates.pool, seed=10_001) if with_twin else None
+    twin = train_twin(world.recipe(4.0), candidates, seed=10_001) if with_twin else None
     return prepare(candidates, shadows=shadows, twin=twin, key=b"key")
 
 

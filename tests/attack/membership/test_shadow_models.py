@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from polyveil.attack.examples import Examples
+from polyveil.attack.membership.candidates import Candidates
 from polyveil.attack.membership.shadow_models import (
     Shadows,
     balanced_halves,
@@ -20,9 +23,13 @@ from polyveil.attack.membership.shadow_models import (
 from polyveil.errors import UsageError
 
 
-def pool(records: int = 40) -> Examples:
-    values = torch.arange(records, dtype=torch.float32)[:, None]
-    return Examples({"values": values}, torch.zeros(records, dtype=torch.int64))
+def numbered(start: int, stop: int) -> Examples:
+    values = torch.arange(start, stop, dtype=torch.float32)[:, None]
+    return Examples({"values": values}, torch.zeros(stop - start, dtype=torch.int64))
+
+
+def pool(records: int = 40) -> Candidates:
+    return Candidates(numbered(0, records // 2), numbered(records // 2, records))
 
 
 class Remembering(nn.Module):
@@ -52,6 +59,14 @@ def test_models_are_trained_on_what_the_mask_says() -> None:
     for model, row in zip(shadows.models, shadows.keep, strict=True):
         assert model.seen == np.flatnonzero(row).tolist()
     assert seen == [(done, 6) for done in range(1, 7)]
+
+
+def test_the_background_is_in_every_model_and_in_no_mask() -> None:
+    candidates = replace(pool(), background=numbered(100, 110))
+    shadows = train_shadows(remember, candidates, 2, seed=3)
+    assert shadows.keep.shape == (2, 40)
+    for model, row in zip(shadows.models, shadows.keep, strict=True):
+        assert model.seen == [*np.flatnonzero(row), *range(100, 110)]
 
 
 def test_time_that_runs_out_leaves_whole_pairs() -> None:

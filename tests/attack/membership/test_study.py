@@ -64,8 +64,8 @@ def test_a_network_of_two_inputs_is_audited() -> None:
     candidates = Candidates(everyone.at(slice(0, 150)), everyone.at(slice(150, None)))
     candidates = candidates.set_aside(0.5, seed=1)
     assert candidates.population is not None and len(candidates.population) == 175
-    shadows = train_shadows(by_heart, candidates.pool, 4, seed=2)
-    twin = train_twin(by_heart, candidates.pool, seed=3)
+    shadows = train_shadows(by_heart, candidates, 4, seed=2)
+    twin = train_twin(by_heart, candidates, seed=3)
     study = prepare(candidates, shadows=shadows, twin=twin, key=b"key")
     target = Classifier(by_heart(candidates.members, 0))
     for attack in (Lira(study), Rmia(study)):
@@ -82,10 +82,10 @@ def test_members_and_order_of_the_pool() -> None:
 
 def test_what_was_trained_on_another_pool_is_refused() -> None:
     small, large = World(records=60), World(records=90)
-    shadows = train_shadows(small.recipe(1.0), small.candidates().pool, 4, seed=0)
+    shadows = train_shadows(small.recipe(1.0), small.candidates(), 4, seed=0)
     with pytest.raises(UsageError, match=r"over 40 records, the pool has 60"):
         prepare(large.candidates(), shadows=shadows, key=b"key")
-    twin = train_twin(small.recipe(1.0), small.candidates().pool, seed=0)
+    twin = train_twin(small.recipe(1.0), small.candidates(), seed=0)
     with pytest.raises(UsageError, match="twin: keep-mask"):
         prepare(large.candidates(), twin=twin, key=b"key")
 

@@ -2,6 +2,7 @@
 """Attacks that ask whether a record was in a model's training, and how far to believe them."""
 
 from polyveil.attack.membership.answers import Answers, View
+from polyveil.attack.membership.candidates import Candidates
 from polyveil.attack.membership.evidence import Evidence
 from polyveil.attack.membership.lira import Lira
 from polyveil.attack.membership.population import Population
@@ -15,7 +16,7 @@ from polyveil.attack.membership.shadow_models import (
     train_shadows,
     train_twin,
 )
-from polyveil.attack.membership.study import Candidates, Study, prepare
+from polyveil.attack.membership.study import Study, prepare
 
 __all__ = [
     "Answers",

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyveil import _validate
-from polyveil.attack.examples import Examples
+from polyveil.attack.examples import Examples, joined
+from polyveil.attack.membership.candidates import Candidates
 from polyveil.errors import UsageError
 
 Recipe: TypeAlias = Callable[[Examples, int], nn.Module]
@@ -92,18 +93,18 @@ def balanced_halves(pairs: int, records: int, *, seed: int) -> NDArray[np.bool_]
 
 def train_shadows(
     recipe: Recipe,
-    pool: Examples,
+    candidates: Candidates,
     models: int,
     *,
     seed: int,
     seconds: float = float("inf"),
     progress: Progress | None = None,
 ) -> Shadows:
-    """Shadow models on random halves of a pool.
+    """Shadow models on random halves of the pool, each with all of the background.
 
     Args:
       recipe: trains one model.
-      pool: members and non-members of the target, in the order of `Candidates.pool`.
+      candidates: members and non-members of the target are the pool.
       models: how many, even; 4 are the fewest that all controls work with.
       seed: of the halves; model i is trained with seed + 1 + i.
       seconds: no pair is begun that would not be done by then, judged by the slowest so far; the
@@ -112,6 +113,7 @@ def train_shadows(
     """
     if models < 2 or models % 2:
         raise ValueError(f"expected an even number of models, 2 or more, got {models}.")
+    pool, background = candidates.pool, candidates.background
     keep = balanced_halves(models // 2, len(pool), seed=seed)
     trained: list[nn.Module] = []
     slowest, started = 0.0, time.perf_counter()
@@ -120,22 +122,24 @@ def train_shadows(
         if row and begun - started + slowest > seconds:
             break
         for at in (row, row + 1):
-            trained.append(_trained(recipe, pool.at(np.flatnonzero(keep[at])), seed + 1 + at))
+            half = pool.at(np.flatnonzero(keep[at]))
+            records = half if background is None else joined(half, background)
+            trained.append(_trained(recipe, records, seed + 1 + at))
             if progress is not None:
                 progress(len(trained), models)
         slowest = max(slowest, time.perf_counter() - begun)
     return Shadows(tuple(trained), keep[: len(trained)], time.perf_counter() - started)
 
 
-def train_twin(recipe: Recipe, pool: Examples, *, seed: int, repeats: int = 10) -> Twin:
+def train_twin(recipe: Recipe, candidates: Candidates, *, seed: int, repeats: int = 10) -> Twin:
     """A model that must be caught: the recipe on few records, each of them `repeats` times over.
 
-    It sees as many records as a shadow model does, but only 1 / repeats as many different ones, and
-    no fewer than 10, on which something can be shown. A recipe that protects each record
+    It sees as many records as half of the pool holds, but only 1 / repeats as many different ones,
+    and no fewer than 10, on which something can be shown. A recipe that protects each record
     (differential privacy) may protect these too: train a twin with a recipe that does not then.
     """
     _validate.at_least(2, repeats=repeats)
-    _validate.at_least(2, records=len(pool))
+    pool = candidates.pool
     few = max(len(pool) // 2 // repeats, min(_FEWEST_REPEATED, len(pool) // 2))
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pool))[:few])
     keep = np.zeros(len(pool), dtype=np.bool_)

@@ -3,8 +3,8 @@
 
 Prepared once, asked once for each target; every attack then reads the same answers:
 
-    shadows = train_shadows(recipe, candidates.pool, 64, seed=1, seconds=60)
-    twin = train_twin(recipe, candidates.pool, seed=2)
+    shadows = train_shadows(recipe, candidates, 64, seed=1, seconds=60)
+    twin = train_twin(recipe, candidates, seed=2)
     study = prepare(candidates, shadows=shadows, twin=twin, key=secret)
     answers = study.ask(Classifier(model))
     results = [one.analyse(one.score(answers)) for one in (Lira(study), Rmia(study))]
@@ -21,60 +21,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyveil.attack.classifier import BATCH, Call, Classifier, call
-from polyveil.attack.examples import Examples, joined
+from polyveil.attack.examples import Examples
 from polyveil.attack.membership.answers import Answers, View
 from polyveil.attack.membership.blind import blind_scores
+from polyveil.attack.membership.candidates import Candidates
 from polyveil.attack.membership.shadow_models import Shadows, Twin
 from polyveil.attack.membership.signal import Floats, Labels, Signals, signals, stacked
 from polyveil.attack.splits import SplitProof, prove_disjoint
 from polyveil.errors import UsageError
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Whose membership is asked about.
-
-    Attributes:
-      members: the target was trained on them (all of them, or a random sample).
-      nonmembers: drawn as the members were, never seen by the target.
-      population: further such records that nobody asks about: RMIA compares with them, the
-        population attack sets its threshold on them. None without.
-    """
-
-    members: Examples
-    nonmembers: Examples
-    population: Examples | None = None
-
-    def __post_init__(self) -> None:
-        if not len(self.members) or not len(self.nonmembers):
-            raise UsageError(
-                f"membership: {len(self.members)} members, {len(self.nonmembers)} non-members; "
-                "expected both."
-            )
-
-    @property
-    def pool(self) -> Examples:
-        """Members, then non-members: what shadow models are trained on halves of."""
-        return joined(self.members, self.nonmembers)
-
-    @property
-    def is_member(self) -> NDArray[np.bool_]:
-        """bool (pool,)."""
-        return np.arange(len(self.members) + len(self.nonmembers)) < len(self.members)
-
-    def set_aside(self, share: float, *, seed: int) -> Candidates:
-        """The same, a random share of the non-members having become the population."""
-        if self.population is not None or not 0 < share < 1:
-            raise UsageError(
-                f"membership: share {share}; expected a share in (0, 1), and no population yet."
-            )
-        order = np.random.default_rng(seed).permutation(len(self.nonmembers))
-        cut = round(share * len(order))
-        return Candidates(
-            self.members,
-            self.nonmembers.at(np.sort(order[cut:])),
-            self.nonmembers.at(np.sort(order[:cut])),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +99,7 @@ def prepare(
     """Asks the shadow models, proves the split, pseudonymises, and tries without a model.
 
     Args:
-      shadows: trained on `candidates.pool`; without, only the population attack can be made.
+      shadows: trained on these candidates; without, only the population attack can be made.
       twin: positive control; without, a shadow model plays it.
       key: secret of the audit, for pseudonyms and split proof.
       calling, batch: how shadow models and twin are called, as for `Classifier`.
@@ -160,17 +114,14 @@ def prepare(
         if mask is not None and mask.shape[-1] != len(pool):
             raise UsageError(
                 f"{name}: keep-mask over {mask.shape[-1]} records, the pool has {len(pool)}; "
-                "expected them to be trained on candidates.pool."
+                "expected them to be trained on the same candidates."
             )
 
     def asked(module: nn.Module, records: Examples) -> Signals:
         return _answered(Classifier(module, calling=calling, batch=batch), records)
 
     models = () if shadows is None else shadows.models
-    parts = {"members": candidates.members, "non-members": candidates.nonmembers}
-    if population is not None:
-        parts["population"] = population
-    digests = {name: part.digests() for name, part in parts.items()}
+    digests = {name: part.digests() for name, part in candidates.parts().items()}
     return Study(
         candidates,
         keep,
