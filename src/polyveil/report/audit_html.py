@@ -14,14 +14,13 @@ from polyveil.attack.result import AttackResult
 from polyveil.report import audit_words as words
 from polyveil.report import bars, figures, sentences
 from polyveil.report.audit import AuditReport, ThreatFinding
+from polyveil.report.audit_sheet import first_sheet
 from polyveil.report.claim_bar import claim_bar
 from polyveil.report.html import environment, frame, stage_rows
 from polyveil.report.plots import plots_of
 from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
-SHEET = 10
-"""Tested threats on the first sheet; the gravest ones. The third part has all."""
 EXPOSED = 10
 BAR = 400.0
 
@@ -39,9 +38,8 @@ def render_audit(report: AuditReport) -> str:
         words=words,
         write=figures,
         findings=findings,
-        groups=_groups(findings),
-        left_out=max(0, len(_tested(findings)) - SHEET),
-        claims=[(one, claim_bar(one)) for one in report.claims],
+        sheet=first_sheet(report),
+        claims=[(one, claim_bar(one)) for one in words.ranked(report.claims)],
         results=[_finding(i, one) for i, one in enumerate(_tested(findings), start=1)],
         utility=[("", [_measure(one) for one in report.utility])] if report.utility else [],
         failures=_failures(report),
@@ -53,30 +51,6 @@ def render_audit(report: AuditReport) -> str:
 
 def _tested(findings: tuple[ThreatFinding, ...]) -> list[ThreatFinding]:
     return [one for one in findings if one.verdict != "not tested"]
-
-
-def _groups(findings: tuple[ThreatFinding, ...]) -> list[dict[str, Any]]:
-    """The threats of the first sheet by kind of risk; the three risks always, others if any."""
-    shown = set(map(id, _tested(findings)[:SHEET]))
-    groups = []
-    for risk, question in words.GROUPS:
-        all_of = [one for one in findings if _group(one) == risk]
-        if not all_of and risk in words.TITLES:
-            continue
-        groups.append(
-            {
-                "title": words.TITLES.get(risk) or risk.capitalize(),
-                "question": question,
-                "tested": [one for one in all_of if id(one) in shown],
-                "untested": [one for one in all_of if one.verdict == "not tested"],
-                "empty": not all_of,
-            }
-        )
-    return groups
-
-
-def _group(finding: ThreatFinding) -> str:
-    return "integrity" if finding.threat.kind == "integrity" else finding.threat.risk
 
 
 def _finding(number: int, finding: ThreatFinding) -> dict[str, Any]:

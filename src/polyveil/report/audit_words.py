@@ -32,23 +32,12 @@ REMAINS = (
     "attacks that are not known yet remain; part 8 says more."
 )
 
-GROUPS: tuple[tuple[str, str], ...] = (
-    ("singling out", "Can one person be told apart, or be shown to be in the data?"),
-    ("linkability", "Can two records of one person be brought together?"),
-    ("inference", "Can something private be read out that was not given away?"),
-    ("", "What else could be learned about people?"),
-    ("integrity", "Can someone make the model say what he wants? This says nothing about people."),
-)
-"""The three risks of WP29 Opinion 05/2014 first, each with its question; then what is neither."""
-
 _OUTCOMES = {
     "leak demonstrated": "{number} leak{s}",
     "weakness demonstrated": "{number} show{s} a weakness",
     "inconclusive": "{number} stay{s} undecided",
     "none detected": "in {number} nothing was detected",
 }
-
-TITLES = {"": "Other risks", "integrity": "Robustness"}
 
 
 def short(text: str, letters: int) -> str:
@@ -88,8 +77,8 @@ def reason(finding: ThreatFinding) -> str:
     if which:
         names = " and ".join(one.name for one in which)
         word = "a check" if len(which) == 1 else "checks"
-        return f"Undecided, because {word} of the attack failed: {names}."
-    return "Undecided: too few records to tell the figure from guessing."
+        return f"Undecided: {word} of the attack failed ({names})."
+    return "Undecided: too few records to tell it from guessing."
 
 
 def stands_for(result: AttackResult, guard: Guard) -> str:
@@ -99,6 +88,12 @@ def stands_for(result: AttackResult, guard: Guard) -> str:
     if not result.shown and guard.against == "false alarm":
         return "Nothing was shown that it could have feigned."
     return "The verdict is therefore inconclusive."
+
+
+def ranked(claims: Iterable[Claim]) -> list[Claim]:
+    """Refuted ones first, untested ones last."""
+    order = ("refuted", "not refuted", "not tested")
+    return sorted(claims, key=lambda one: order.index(one.verdict))
 
 
 def claim_figures(claim: Claim) -> list[tuple[str, str]]:
@@ -119,8 +114,7 @@ def spent(effort: Effort) -> str:
     parts = [plural(effort.queries, "query", "queries")] if effort.queries else []
     if effort.models:
         parts.append(f"{plural(effort.models, 'model')} trained")
-    parts.append(seconds(effort.seconds))
-    return ", ".join(part.replace(" ", "\u00a0") for part in parts)
+    return ", ".join([*parts, seconds(effort.seconds).replace(" ", "\u00a0")])
 
 
 def together(efforts: Iterable[Effort]) -> Effort:
@@ -180,7 +174,9 @@ def summary(report: AuditReport) -> str:
         if one.verdict != "not tested":
             said = " ".join(filter(None, (one.sentence, reason(one))))
             lines.append(f"{_capital(one.verdict)}: {one.threat.attacker}. {said}")
-    lines += [f"Claim {one.verdict}: {one.sentence or one.statement}" for one in report.claims]
+    lines += [
+        f"Claim {one.verdict}: {one.sentence or one.statement}" for one in ranked(report.claims)
+    ]
     lines += [f"Warning: {text}" for text in report.warnings]
     untested = sum(1 for one in report.threats if one.verdict == "not tested")
     if untested or report.skipped:
