@@ -60,7 +60,8 @@ def test_a_model_that_remembers_is_caught(name: str, leaky: tuple[Study, Answers
     assert result.verdict == "leak demonstrated"
     assert result.p_value is not None and result.p_value < 1e-6
     assert isinstance(result.headline.value, Interval)
-    assert result.headline.baseline == {"chance": 0.01}
+    assert set(result.headline.baseline) == {"chance", "records alone"}
+    assert result.baseline == 0.01 and result.headline.baseline["records alone"] < 0.05
     assert result.headline.value.low > 0.02
 
 

@@ -94,6 +94,8 @@ def test_candidates_without_a_side_are_refused() -> None:
     everyone = noise(10, 0)
     with pytest.raises(UsageError, match="0 non-members"):
         Candidates(everyone, everyone.at(slice(0, 0)))
+    with pytest.raises(UsageError, match="same modalities of the same shapes"):
+        Candidates(everyone, World(records=30).examples)
     candidates = World(records=30).candidates()
     with pytest.raises(UsageError, match="no population yet"):
         candidates.set_aside(0.5, seed=0)

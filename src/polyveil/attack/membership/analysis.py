@@ -11,6 +11,7 @@ Source: Carlini et al., IEEE S&P 2022, https://arxiv.org/abs/2112.03570 (what to
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def judge(evidence: Evidence, *, attack: str, threat: Threat) -> AttackResult:
     return AttackResult(
         attack=attack,
         threat=threat,
-        headline=_measure(headline),
+        headline=_measure(headline, _without_a_model(evidence, headline)),
         sentence=_sentence(headline),
         guards=health.guards(evidence, area),
         p_value=all_trials(min(looks), len(looks)),
@@ -99,12 +100,19 @@ def _headline(evidence: Evidence) -> Hits:
     )
 
 
-def _measure(found: Hits) -> Measure:
+def _without_a_model(evidence: Evidence, headline: Hits) -> Mapping[str, float]:
+    """The same figure of the attacker who sees only records; shown, and judged by its guard."""
+    blind = evidence.answers.blind
+    found = None if blind is None else hits_at(blind, evidence.answers.is_member, headline.rate)
+    return {"records alone": found.hits.estimate} if isinstance(found, Hits) else {}
+
+
+def _measure(found: Hits, beside: Mapping[str, float] | None = None) -> Measure:
     return Measure(
         f"members found at {100 * found.rate:g} % false alarms",
         found.hits,
         better="lower",
-        baseline={"chance": found.rate},
+        baseline={"chance": found.rate, **(beside or {})},
         note=f"{found.false_alarms:,} of {found.others:,} non-members raised an alarm; chance of "
         f"so many hits by guessing {found.p_value:.2g}.",
     )

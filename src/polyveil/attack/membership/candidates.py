@@ -37,6 +37,12 @@ class Candidates:
                 f"membership: {len(self.members)} members, {len(self.nonmembers)} non-members; "
                 "expected both."
             )
+        kinds = {name: _kind(part) for name, part in self.parts().items()}
+        if len(set(kinds.values())) > 1:
+            raise UsageError(
+                f"membership: {kinds}; expected the same modalities of the same shapes in every "
+                "part."
+            )
 
     @property
     def pool(self) -> Examples:
@@ -71,3 +77,9 @@ class Candidates:
             nonmembers=self.nonmembers.at(np.sort(order[cut:])),
             population=self.nonmembers.at(np.sort(order[:cut])),
         )
+
+
+def _kind(part: Examples) -> str:
+    return ", ".join(
+        f"{name} {tuple(values.shape[1:])}" for name, values in sorted(part.inputs.items())
+    )

@@ -112,21 +112,32 @@ def _innocent(name: str, who: str, scores: Floats, evidence: Evidence, area: Are
 
 def _positive(evidence: Evidence) -> Guard:
     """A target that remembers must be caught."""
-    keep = evidence.answers.twin_keep
+    keep, played = evidence.answers.twin_keep, _played(evidence)
     if evidence.twin is not None and keep is not None:
         who = f"a twin trained on {int(keep.sum()):,} records again and again"
         found = area_under(evidence.twin, keep)
-    elif evidence.seen is not None and evidence.unseen is not None:
-        who = "two shadow models played as targets, no overfit twin being given,"
-        mask = np.repeat([True, False], len(evidence.seen))
-        found = area_under(np.concatenate([evidence.seen, evidence.unseen]), mask)
+    elif played is not None:
+        who, found = "two shadow models played as targets, no overfit twin being given,", played
     else:
         said = "no twin, and too few shadow models to play one; nothing shows that it can succeed"
         return Guard("positive control", "false comfort", False, said)
     passed = found.p_value <= 0.01 and found.area.estimate >= _CAUGHT
     verb = "caught" if passed else "NOT caught"
     told = f"{who} {verb}: AUC {found.area.estimate:.3f}, p {found.p_value:.2g}"
+    if not passed and played is not None and played.area.estimate < _CAUGHT:
+        told += (
+            f"; shadow models do not remember either (AUC {played.area.estimate:.3f}), so that "
+            "what an attack learns from them helps little"
+        )
     return Guard("positive control", "false comfort", passed, told)
+
+
+def _played(evidence: Evidence) -> Area | None:
+    """How well shadow models that saw a record are told from ones that did not."""
+    if evidence.seen is None or evidence.unseen is None:
+        return None
+    mask = np.repeat([True, False], len(evidence.seen))
+    return area_under(np.concatenate([evidence.seen, evidence.unseen]), mask)
 
 
 def _growth(evidence: Evidence, halved: Floats, area: Area) -> Guard:
