@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from polyveil import _validate
-from polyveil.attack.examples import Examples, Inputs
+from polyveil.attack.examples import Examples
 from polyveil.attack.inversion.batches import BatchJudge, Searched
-from polyveil.attack.inversion.closed_form import first_layer, inputs_of, labels_of
+from polyveil.attack.inversion.closed_form import labels_of
 from polyveil.attack.inversion.leaked import Gradient, GradientSource
 from polyveil.attack.inversion.look import deciding
-from polyveil.attack.inversion.matching import Match, Range, Search, apart, match
+from polyveil.attack.inversion.matching import Search, match
 from polyveil.attack.inversion.pseudonym import exposed
+from polyveil.attack.inversion.rebuilding import MATCHING, METHODS, Batch, ranges_of, rebuild
 from polyveil.attack.inversion.reconstruction import assigned
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.splits import SplitProof, prove_disjoint
@@ -36,7 +37,6 @@ from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 
 Array: TypeAlias = NDArray[Any]
-MATCHING, CLOSED = "gradient matching", "closed form"
 REHEARSALS = 3
 """Gradients of single records of his own by which the attacker learns what a guess is worth."""
 
@@ -90,7 +90,7 @@ class GradientInversion:
     batches: int = 8
     labels_known: bool = False
     search: Search = field(default_factory=Search)
-    methods: tuple[str, ...] = (CLOSED, MATCHING)
+    methods: tuple[str, ...] = METHODS
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -103,8 +103,8 @@ class GradientInversion:
                 f"victims: {len(self.victims)} records for {self.batches} batches of "
                 f"{self.records}; expected twice as many, so that a gallery holds others too."
             )
-        if not set(self.methods) <= {CLOSED, MATCHING} or not self.methods:
-            raise UsageError(f"methods: {self.methods}; expected of {CLOSED!r}, {MATCHING!r}.")
+        if not set(self.methods) <= set(METHODS) or not self.methods:
+            raise UsageError(f"methods: {self.methods}; expected of {METHODS}.")
 
     @property
     def name(self) -> str:
@@ -118,27 +118,25 @@ class GradientInversion:
         order = np.random.default_rng(self.seed).permutation(len(self.victims))
         rows = order[: self.records * self.batches]
         draw = torch.Generator().manual_seed(self.seed)
-        parts, methods, right, matches = [], [], [], []
+        batches: list[Batch] = []
+        right = []
         for at in range(self.batches):
             batch = self.victims.at(rows[at * self.records : (at + 1) * self.records])
             leaked = target.leaked(batch, draw)
             labels = self._labels(target, leaked, batch)
-            right.append(
-                float((labels.sort().values == batch.labels.sort().values).double().mean())
-            )
-            rebuilt, method, found = self._rebuild(target, leaked, labels, self.search, at)
-            parts.append(rebuilt)
-            methods.append(method)
-            matches.append((found, leaked, labels))
+            right.append(_shared(labels, batch.labels))
+            batches.append(self._rebuild(target, leaked, labels, at))
+            if at == 0:
+                first = leaked, labels
         trust = self._trust(target, draw)
         return Evidence(
             {
-                name: _shrunk(torch.cat([one[name] for one in parts]), values, trust[name])
+                name: _shrunk(torch.cat([one.inputs[name] for one in batches]), values, trust[name])
                 for name, values in self.known.inputs.items()
             },
             rows,
-            tuple(methods),
-            self._controls(target, matches),
+            tuple(one.method for one in batches),
+            self._controls(target, batches, *first),
             float("nan") if self.labels_known else float(np.mean(right)),
             target.queries - before,
         )
@@ -191,25 +189,16 @@ class GradientInversion:
             )
         return found
 
-    def _rebuild(
-        self, target: GradientSource, leaked: Gradient, labels: Tensor, search: Search, at: int
-    ) -> tuple[Inputs, str, Match | None]:
-        ranges = _ranges(self.known.inputs)
-        found = None
-        if MATCHING in self.methods:
-            found = match(target, leaked, labels, ranges, search, seed=self.seed + at)
-        start: Inputs = found.inputs if found else _means(ranges, len(labels))
-        if CLOSED not in self.methods:
-            return start, MATCHING, found
-        read = _read_off(target, leaked, self.known.inputs, ranges, len(labels))
-        if not read:
-            return start, MATCHING, found
-        merged = {name: _merged(read.get(name), values) for name, values in start.items()}
-        if found is not None and len(labels) == 1:
-            # One record: whichever gradient points closer to the leaked one.
-            better = _cost(target, merged, leaked, labels) <= found.cost
-            return (merged, CLOSED, found) if better else (start, MATCHING, found)
-        return merged, CLOSED, found
+    def _rebuild(self, target: GradientSource, leaked: Gradient, labels: Tensor, at: int) -> Batch:
+        return rebuild(
+            target,
+            leaked,
+            labels,
+            self.known.inputs,
+            self.search,
+            self.methods,
+            seed=self.seed + at,
+        )
 
     def _trust(self, target: GradientSource, draw: torch.Generator) -> dict[str, float]:
         """How far from his mean the attacker should go, in (0, 1]: he knows the defence, so that he
@@ -219,8 +208,8 @@ class GradientInversion:
             own, rest = self._aside(at)
             leaked = target.leaked(own, draw)
             like = replace(self, known=rest)
-            rebuilt = like._rebuild(target, leaked, own.labels, self.search, self.batches + at)[0]
-            for name, values in rebuilt.items():
+            rebuilt = like._rebuild(target, leaked, own.labels, self.batches + at)
+            for name, values in rebuilt.inputs.items():
                 mean = rest.inputs[name].mean(0).numpy()
                 truth = own.inputs[name].numpy()
                 fitting = assigned(truth, values.numpy(), self.records) - mean
@@ -239,20 +228,19 @@ class GradientInversion:
         return self.known.at(chosen), self.known.at(~chosen)
 
     def _controls(
-        self, target: GradientSource, matches: list[tuple[Match | None, Gradient, Tensor]]
+        self, target: GradientSource, batches: list[Batch], leaked: Gradient, labels: Tensor
     ) -> Searched:
         """The same attack where it must succeed, undefended, and once more with twice the steps."""
         small = GradientSource(_small(self.known, self.seed))
         plain = self._explained(small, 1, only_search=True)
         open_ = self._explained(target.undefended(), self.records) if target.release else None
-        first, leaked, labels = matches[0]
         twice = None
-        if first is not None:
+        if batches[0].match is not None:
             harder = replace(self.search, steps=2 * self.search.steps)
-            ranges = _ranges(self.known.inputs)
+            ranges = ranges_of(self.known.inputs)
             twice = match(target, leaked, labels, ranges, harder, seed=self.seed).cost
         return Searched(
-            costs=tuple(one.costs for one, _, _ in matches if one is not None),
+            costs=tuple(one.match.costs for one in batches if one.match is not None),
             twice=twice,
             small=plain,
             undefended=open_,
@@ -267,13 +255,13 @@ class GradientInversion:
         methods = (MATCHING,) if only_search and MATCHING in self.methods else self.methods
         like = replace(self, known=rest, methods=methods)
         leaked = source.plain(own.inputs, own.labels)
-        rebuilt, _, _ = like._rebuild(source, leaked, own.labels, self.search, 0)
+        rebuilt = like._rebuild(source, leaked, own.labels, 0)
         return max(
             BatchJudge(
                 name, values.numpy(), own.inputs[name].numpy(), np.arange(records),
                 rest.inputs[name].numpy(), records, "", self.seed,
             ).share
-            for name, values in rebuilt.items()
+            for name, values in rebuilt.inputs.items()
         )  # fmt: skip
 
     def _attacker(self) -> str:
@@ -293,49 +281,6 @@ def _shared(found: Tensor, labels: Tensor) -> float:
 def _shrunk(rebuilt: Tensor, known: Tensor, share: float) -> Array:
     mean = known.mean(0)
     return (mean + share * (rebuilt - mean)).numpy()
-
-
-def _ranges(inputs: Inputs) -> dict[str, Range]:
-    return {name: Range.of(values) for name, values in inputs.items()}
-
-
-def _means(ranges: Mapping[str, Range], records: int) -> dict[str, Tensor]:
-    return {name: one.mean.expand(records, *one.mean.shape).clone() for name, one in ranges.items()}
-
-
-def _read_off(
-    source: GradientSource,
-    leaked: Gradient,
-    known: Inputs,
-    ranges: Mapping[str, Range],
-    records: int,
-) -> dict[str, Tensor]:
-    """Modality -> (found, ...), 0 < found <= records, of those that a first linear layer sees."""
-    layer = first_layer(source, {name: values[:2] for name, values in known.items()})
-    if layer is None:
-        return {}
-    values = inputs_of(leaked, layer, records)
-    if not len(values):
-        return {}
-    sizes = [ranges[name].mean.numel() for name in layer.names]
-    columns = torch.tensor_split(values, list(np.cumsum(sizes)[:-1]), dim=1)
-    return {
-        name: part.reshape(-1, *ranges[name].mean.shape).clamp(ranges[name].low, ranges[name].high)
-        for name, part in zip(layer.names, columns, strict=True)
-    }
-
-
-def _merged(read: Tensor | None, searched: Tensor) -> Tensor:
-    """What was read off, filled up with the searched records least like it."""
-    if read is None:
-        return searched
-    missing = len(searched) - len(read)
-    distance = torch.cdist(searched.flatten(1), read.flatten(1)).min(1).values
-    return torch.cat([read, searched[distance.argsort(descending=True)[:missing]]])
-
-
-def _cost(source: GradientSource, inputs: Inputs, leaked: Gradient, labels: Tensor) -> float:
-    return float(apart(source.plain(inputs, labels), leaked))
 
 
 def _small(known: Examples, seed: int) -> nn.Module:

@@ -83,7 +83,7 @@ def led_back(
         note=f"The gallery holds {of}.",
     )  # fmt: skip
     said = (
-        f"{hits:,} of {looked:,} rebuilt {modality} lead back to the right one of {of}; "
+        f"{hits:,} of {looked:,} reconstructions ({modality}) lead back to the right one of {of}; "
         f"by chance {chance * looked:.1f} would."
     )
     return Look(measure, p_value, chance, said)
