@@ -10,7 +10,7 @@ are kept. Everything here is secret.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TypeAlias
@@ -87,6 +87,7 @@ class Observed:
       sights: its faces, the largest first: that one bears the label.
       before, after: words of either side.
       looks: the picture before and after with its faces painted over; None without a picture.
+      tokens: what the released record is called: its picture's name, its person's stand-in label.
     """
 
     place: int
@@ -96,6 +97,7 @@ class Observed:
     before: Words = Words("")
     after: Words = Words("")
     looks: tuple[Look, Look] | None = None
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,8 @@ def _observe(paired: Paired, recognisers: tuple[Recogniser, ...]) -> Observed | 
         sights, looks = _pictures(before, after, person, recognisers)
     except RecordError as error:
         return Refused(before.id, type(error).__name__, str(error))
-    return Observed(link.original, person, link.person, sights, *words, looks)
+    tokens = tuple(one for one in (after.image_name, after.person) if one)
+    return Observed(link.original, person, link.person, sights, *words, looks, tokens)
 
 
 def _words(record: Record) -> Words:
@@ -269,11 +272,3 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 @cache
 def _alignment() -> AlignmentModel:
     return AlignmentModel()
-
-
-def pseudonyms(observed: Iterable[Observed], *, seed: int) -> Iterator[tuple[Observed, str]]:
-    """Records with the pseudonyms under which a report may show them."""
-    listed = list(observed)
-    numbers = np.random.default_rng(seed).permutation(16**4)
-    for one, number in zip(listed, numbers, strict=False):
-        yield one, f"record {number:04x}"
