@@ -11,7 +11,7 @@ Source: Fredrikson et al., CCS 2015; Zhang et al., CVPR 2020, https://arxiv.org/
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
