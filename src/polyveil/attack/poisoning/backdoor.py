@@ -98,8 +98,13 @@ class Backdoor:
 
     def judged(self, test: Examples) -> Examples:
         """Held-out records of all other classes, marked, under their true labels."""
-        others = test.at(test.labels != self.wanted)
+        others = self.unaided(test)
         return Examples(self.trigger(others.inputs), others.labels)
+
+    def unaided(self, test: Examples) -> Examples:
+        """Held-out records of all other classes, unmarked: wrong labels alone make a model name
+        the wanted class more often, which is no backdoor."""
+        return test.at(test.labels != self.wanted)
 
     def clean(self, test: Examples) -> Examples:
         """All held-out records, unmarked."""
@@ -136,6 +141,6 @@ class Backdoor:
         return (
             f"Whoever marks {outcome.contribution} makes the model answer class {self.wanted} for "
             f"{outcome.reached.estimate:.1%} of {outcome.reached.n:,} marked records of other "
-            f"classes, {outcome.anyway:.1%} without the poison; on unmarked records the accuracy "
-            f"changes by {-100 * outcome.loss.estimate:+.1f} points."
+            f"classes, {outcome.anyway:.1%} without the poison or without the mark; on unmarked "
+            f"records {outcome.change}."
         )

@@ -18,8 +18,10 @@ from polyveil.attack.classifier import Call, Classifier, call
 from polyveil.attack.examples import Examples
 from polyveil.attack.guard import Guard
 from polyveil.attack.poisoning.judgement import Poisoned, judge
+from polyveil.attack.poisoning.paired import Hits
 from polyveil.attack.poisoning.plan import Classes, Plan, Poison
-from polyveil.attack.poisoning.recipe import Recipe, trained
+from polyveil.attack.poisoning.recipe import trained
+from polyveil.attack.recipe import Recipe
 from polyveil.attack.result import AttackResult
 from polyveil.attack.splits import prove_disjoint
 from polyveil.errors import UsageError
@@ -79,27 +81,37 @@ class Poisoning:
     def attempt(self, target: Recipe) -> Poisoned:
         """Trains twins, poisoned models and the positive control; answers of all of them."""
         judged, clean = self.plan.judged(self.test), self.plan.clean(self.test)
+        unaided = self.plan.unaided(self.test)
 
-        def answers(module: nn.Module) -> tuple[Classes, Classes]:
+        def answers(module: nn.Module) -> _Said:
             classifier = Classifier(module, calling=self.calling)
-            return _answers(classifier, judged), _answers(classifier, clean)
+            return _Said(
+                _answers(classifier, judged),
+                _answers(classifier, clean),
+                None if unaided is None else _answers(classifier, unaided),
+            )
 
         twins = [answers(trained(target, self.train, self.seed + at)) for at in range(self.twins)]
         poisons = [self._poison(rate) for rate in self.rates]
         found = [answers(trained(target, one.examples, self.seed)) for one in poisons]
         sure = self.plan.control(self.train, self.test, self.seed)
         control = answers(trained(self.control or target, sure.examples, self.seed))
-        truth = _labels(judged), _labels(clean)
+        truth = _Said(_labels(judged), _labels(clean), None)
+
+        def reached(said: Classes) -> Hits:
+            return self.plan.reached(said, truth.judged)
+
         return Poisoned(
             rates=self.rates,
             poisoned=tuple(len(one.rows) for one in poisons),
             records=len(self.train),
-            reached=np.stack([self.plan.reached(one, truth[0]) for one, _ in found]),
-            reached_twins=np.stack([self.plan.reached(one, truth[0]) for one, _ in twins]),
-            reached_control=self.plan.reached(control[0], truth[0]),
-            right=np.stack([one == truth[1] for _, one in found]),
-            right_twins=np.stack([one == truth[1] for _, one in twins]),
-            commonest=float(np.bincount(truth[1]).max() / len(truth[1])),
+            reached=np.stack([reached(one.judged) for one in found]),
+            reached_twins=np.stack([reached(one.judged) for one in twins]),
+            reached_unaided=tuple(reached(one.unaided) for one in found if one.unaided is not None),
+            reached_control=reached(control.judged),
+            right=np.stack([one.clean == truth.clean for one in found]),
+            right_twins=np.stack([one.clean == truth.clean for one in twins]),
+            commonest=float(np.bincount(truth.clean).max() / len(truth.clean)),
             splits=prove_disjoint({"train": self.train.digests(), "test": self.test.digests()}),
             health=self._health(poisons[-1], twins[0], truth),
             control_rate=len(sure.rows) / len(self.train),
@@ -113,11 +125,18 @@ class Poisoning:
     def _poison(self, rate: float) -> Poison:
         return self.plan.poisoned(self.train, self.test, rate, self.seed)
 
-    def _health(
-        self, poison: Poison, twin: tuple[Classes, Classes], truth: tuple[Classes, Classes]
-    ) -> tuple[Guard, ...]:
-        own = self.plan.health(self.test, twin[1] == truth[1], twin[0] == truth[0])
+    def _health(self, poison: Poison, twin: _Said, truth: _Said) -> tuple[Guard, ...]:
+        own = self.plan.health(self.test, twin.clean == truth.clean, twin.judged == truth.judged)
         return (*own, _stayed(self.train, poison))
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """Answers of one model to each kind of record, or the truth."""
+
+    judged: Classes
+    clean: Classes
+    unaided: Classes | None
 
 
 def _answers(classifier: Classifier, examples: Examples) -> Classes:

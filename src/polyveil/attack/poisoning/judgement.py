@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a poisoned training shows: the goal reached beyond the unpoisoned twins, and at what cost.
 
-The baseline of every figure is the twin that reaches the goal most often by itself. A difference
+The baseline of every figure is the twin that reaches the goal most often by itself, or the poisoned
+model on records without the attacker's mark, whichever is more. A difference
 between twins is chance of the training, which no test over records sees; a gain must be twice that.
 """
 
@@ -26,7 +27,7 @@ ENOUGH = 10
 """Poisoned records at the highest rate below which a failure of the attack says nothing."""
 ODD = 0.01
 """Significance of guards: a healthy attack fails one of them by chance this often."""
-AS_CHANCE = "chance stands for the unpoisoned twin: how often it happens anyway"
+AS_CHANCE = "chance: how often it happens anyway, without the poison or without the mark"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,8 @@ class Poisoned:
       rates, poisoned: shares of poison, and how many records that was, of `records`.
       reached: bool (rates, judged): the goal, by model and record.
       reached_twins, reached_control: the same of unpoisoned models, and of the positive control.
+      reached_unaided: of each poisoned model, on the same records without the attacker's mark;
+        empty where he does nothing at test time.
       right: bool (rates, clean): right on clean held-out records.
       right_twins: bool (twins, clean).
       commonest: share of the commonest class among clean records.
@@ -51,6 +54,7 @@ class Poisoned:
     records: int
     reached: NDArray[np.bool_] = field(repr=False)
     reached_twins: NDArray[np.bool_] = field(repr=False)
+    reached_unaided: tuple[Hits, ...] = field(repr=False)
     reached_control: Hits = field(repr=False)
     right: NDArray[np.bool_] = field(repr=False)
     right_twins: NDArray[np.bool_] = field(repr=False)
@@ -60,14 +64,22 @@ class Poisoned:
     control_rate: float
     models: int
 
+    def rivals(self, at: int) -> tuple[Hits, ...]:
+        """What happens anyway at the rate in this place: without poison, or without the mark."""
+        return (*self.reached_twins, *self.reached_unaided[at : at + 1])
+
+    def anyway(self, at: int) -> float:
+        """The most that any of these reaches."""
+        return float(max(one.mean() for one in self.rivals(at)))
+
 
 def judge(plan: Plan, evidence: Poisoned, *, tolerance: float) -> AttackResult:
-    """The rate with the greatest gain, against the twin that came closest to it."""
+    """The rate with the greatest gain over all that happens anyway."""
     trials = len(evidence.rates)
-    rival = evidence.reached_twins[evidence.reached_twins.mean(1).argmax()]
-    gains = evidence.reached.mean(1) - rival.mean()
-    best = int(gains.argmax())
-    outcome = _outcome(evidence, best, float(rival.mean()), trials)
+    gains = [float(evidence.reached[at].mean()) - evidence.anyway(at) for at in range(trials)]
+    best = int(np.argmax(gains))
+    outcome = _outcome(evidence, best, trials)
+    p_value = max(more_often(evidence.reached[best], one) for one in evidence.rivals(best))
     return AttackResult(
         attack=plan.name,
         threat=plan.threat,
@@ -80,11 +92,11 @@ def judge(plan: Plan, evidence: Poisoned, *, tolerance: float) -> AttackResult:
             note=AS_CHANCE,
         ),
         sentence=plan.sentence(outcome),
-        guards=_guards(evidence, rival, float(gains[best]), tolerance),
-        p_value=all_trials(more_often(evidence.reached[best], rival), trials),
+        guards=_guards(evidence, gains[best], tolerance),
+        p_value=all_trials(p_value, trials),
         tolerance=tolerance,
-        measures=_measures(plan, evidence, rival),
-        curves=_curves(plan, evidence, float(rival.mean())),
+        measures=_measures(plan, evidence),
+        curves=_curves(plan, evidence),
         effort=Effort(models=evidence.models, trials=trials),
         not_tested=(*plan.not_tested, "poison in a pre-trained model, or in several steps"),
         notes=(AS_CHANCE,),
@@ -97,18 +109,18 @@ def judge(plan: Plan, evidence: Poisoned, *, tolerance: float) -> AttackResult:
     )
 
 
-def _outcome(evidence: Poisoned, at: int, anyway: float, trials: int) -> Outcome:
+def _outcome(evidence: Poisoned, at: int, trials: int) -> Outcome:
     return Outcome(
         evidence.rates[at],
         evidence.poisoned[at],
         evidence.records,
         share(evidence.reached[at], trials=trials),
-        anyway,
+        evidence.anyway(at),
         difference(evidence.right_twins[0], evidence.right[at]),
     )
 
 
-def _measures(plan: Plan, evidence: Poisoned, rival: Hits) -> tuple[Measure, ...]:
+def _measures(plan: Plan, evidence: Poisoned) -> tuple[Measure, ...]:
     found = []
     for at, rate in enumerate(evidence.rates):
         who = f"{rate:.1%} poison"
@@ -117,7 +129,7 @@ def _measures(plan: Plan, evidence: Poisoned, rival: Hits) -> tuple[Measure, ...
                 f"{plan.goal}, {who}",
                 share(evidence.reached[at]),
                 better="lower",
-                baseline={"chance": float(rival.mean())},
+                baseline={"chance": evidence.anyway(at)},
             ),
             Measure(
                 f"accuracy on clean records, {who}",
@@ -135,8 +147,8 @@ def _measures(plan: Plan, evidence: Poisoned, rival: Hits) -> tuple[Measure, ...
     return tuple(found)
 
 
-def _curves(plan: Plan, evidence: Poisoned, anyway: float) -> tuple[Curve, ...]:
-    def curve(name: str, shares: NDArray[np.bool_], beside: float) -> Curve:
+def _curves(plan: Plan, evidence: Poisoned) -> tuple[Curve, ...]:
+    def curve(name: str, shares: NDArray[np.bool_], beside: list[float]) -> Curve:
         points = [share(one) for one in shares]
         return Curve(
             name,
@@ -146,21 +158,23 @@ def _curves(plan: Plan, evidence: Poisoned, anyway: float) -> tuple[Curve, ...]:
             y_label="share of records",
             low=tuple(one.low for one in points),
             high=tuple(one.high for one in points),
-            chance=(beside,) * len(points),
+            chance=tuple(beside),
         )
 
+    places = range(len(evidence.rates))
+    twin = float(evidence.right_twins[0].mean())
     return (
-        curve(plan.goal, evidence.reached, anyway),
-        curve("right on clean records", evidence.right, float(evidence.right_twins[0].mean())),
+        curve(plan.goal, evidence.reached, [evidence.anyway(at) for at in places]),
+        curve("right on clean records", evidence.right, [twin] * len(places)),
     )
 
 
-def _guards(evidence: Poisoned, rival: Hits, gain: float, tolerance: float) -> tuple[Guard, ...]:
+def _guards(evidence: Poisoned, gain: float, tolerance: float) -> tuple[Guard, ...]:
     return (
         evidence.splits.guard(),
         *evidence.health,
         _null_control(evidence, gain, tolerance),
-        _positive_control(evidence, rival),
+        _positive_control(evidence),
         _learned(evidence),
         Guard(
             "enough poison",
@@ -184,9 +198,10 @@ def _null_control(evidence: Poisoned, gain: float, tolerance: float) -> Guard:
     )
 
 
-def _positive_control(evidence: Poisoned, rival: Hits) -> Guard:
+def _positive_control(evidence: Poisoned) -> Guard:
     hits = evidence.reached_control
-    works = bool(hits.mean() >= 0.5 and more_often(hits, rival) <= ODD)
+    p = max(more_often(hits, twin) for twin in evidence.reached_twins)
+    works = bool(hits.mean() >= 0.5 and p <= ODD)
     return Guard(
         "positive control",
         "false comfort",

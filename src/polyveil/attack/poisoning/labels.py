@@ -85,6 +85,10 @@ class FlippedLabels:
         """All held-out records, or those of the class that is the aim."""
         return test if self.source is None else test.at(test.labels == self.source)
 
+    def unaided(self, test: Examples) -> None:
+        """The attacker does nothing at test time."""
+        return
+
     def clean(self, test: Examples) -> Examples:
         """All held-out records."""
         return test

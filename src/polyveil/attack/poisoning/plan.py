@@ -44,6 +44,11 @@ class Outcome:
         """e.g. "5.0% of the training records (50 of 1,000)"."""
         return f"{self.rate:.1%} of the training records ({self.poisoned:,} of {self.records:,})"
 
+    @property
+    def change(self) -> str:
+        """e.g. "the accuracy changes by -0.3 points"; never "-0.0"."""
+        return f"the accuracy changes by {round(-100 * self.loss.estimate, 1) + 0.0:+.1f} points"
+
 
 class Plan(Protocol):
     """One way to poison. The records that it returns are as many as it was given."""
@@ -78,6 +83,11 @@ class Plan(Protocol):
 
     def judged(self, test: Examples) -> Examples:
         """Records on which the goal is judged, under their true labels."""
+        ...
+
+    def unaided(self, test: Examples) -> Examples | None:
+        """The judged records without what the attacker does at test time, if he does anything: a
+        goal that is reached on these, too, is none of the mark's doing."""
         ...
 
     def clean(self, test: Examples) -> Examples:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a model comes out of records: the recipe that an attacker reruns, or poisons.
+"""Trainings that an attacker runs himself: on labels, or on the answers of a model that he copies.
 
-A recipe is any function of records and a seed, so that a private training engine is attacked in
-the same words as a plain one. `PlainTraining` is one that learns most small tasks.
+What he attacks comes as a `Recipe` of its owner's, so that a private engine is attacked in the same
+words as a plain one. Here is what he has of his own: a plain training that learns most small tasks.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -18,9 +19,8 @@ from torch.nn import functional
 from polyveil import _validate
 from polyveil.attack.classifier import Call, call
 from polyveil.attack.examples import Examples, Inputs
-
-Recipe: TypeAlias = Callable[[Examples, int], nn.Module]
-"""(records, seed) -> a trained module; the records are the recipe's to read, not to change."""
+from polyveil.attack.recipe import Recipe
+from polyveil.errors import UsageError
 
 SoftRecipe: TypeAlias = Callable[[Inputs, Tensor, int], nn.Module]
 """(inputs, probabilities (n, classes), seed) -> a module trained to answer so."""
@@ -82,3 +82,38 @@ def trained(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return recipe(examples, seed).eval()
+
+
+def labels_only(recipe: Recipe) -> SoftRecipe:
+    """A thief's training by a recipe that takes labels: the likeliest class of each answer."""
+
+    def train(inputs: Inputs, probabilities: Tensor, seed: int) -> nn.Module:
+        return trained(recipe, Examples(inputs, probabilities.argmax(1)), seed)
+
+    return train
+
+
+def like(module: nn.Module) -> Callable[[], nn.Module]:
+    """Builds untrained modules of the same form, for an attacker who knows the architecture.
+
+    Raises:
+      UsageError: a part holds weights that it cannot draw anew; then pass a builder of your own.
+    """
+    for name, part in module.named_modules():
+        own = next(part.parameters(recurse=False), None)
+        if own is not None and not hasattr(part, "reset_parameters"):
+            raise UsageError(
+                f"model, part {name or type(part).__name__!r}: has weights but no "
+                "reset_parameters(); expected a way to draw them anew. Pass a function that builds "
+                "the model untrained."
+            )
+
+    def build() -> nn.Module:
+        fresh = copy.deepcopy(module)
+        for part in fresh.modules():
+            redraw = getattr(part, "reset_parameters", None)
+            if callable(redraw):
+                redraw()
+        return fresh.requires_grad_(True)
+
+    return build

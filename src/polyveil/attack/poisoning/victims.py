@@ -94,6 +94,10 @@ class Victims:
         """The victims."""
         return test.at(_victims(len(test), self.count))
 
+    def unaided(self, test: Examples) -> None:
+        """The attacker does nothing at test time."""
+        return
+
     def clean(self, test: Examples) -> Examples:
         """Everybody else."""
         return test.at(~_victims(len(test), self.count))
@@ -120,7 +124,7 @@ class Victims:
             f"Whoever hands in {outcome.contribution} as near copies of {outcome.reached.n:,} "
             f"people's records gets {outcome.reached.estimate:.1%} of these people the answer of "
             f"his choice, {outcome.anyway:.1%} without the poison; on everybody else's records "
-            f"the accuracy changes by {-100 * outcome.loss.estimate:+.1f} points."
+            f"{outcome.change}."
         )
 
 
