@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each modality attacked alone, all of them at once, and what the parts put together come to.
+
+Putting together changes that were found for each modality alone is what one gets from tools that
+know one input only. It is no attack on all of them: the parts do not know of each other. It stands
+beside the joint attack so that the difference can be read off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from polyveil.attack.classifier import Classifier
+from polyveil.attack.evasion.attack import ANSWERS, Evasion
+from polyveil.attack.evasion.guards import SLACK
+from polyveil.attack.evasion.judge import is_random, judged
+from polyveil.attack.guard import Guard
+from polyveil.attack.protocol import carry_out
+from polyveil.attack.result import AttackResult
+from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.verify.measure import Measure
+
+
+@dataclass(frozen=True, slots=True)
+class ByModality:
+    """One model, attacked by modality.
+
+    Attributes:
+      alone: modality -> attack on it alone.
+      joint: attack on all at once; its measures and guards name the others too.
+      combined: ARS under the changes found for each modality alone, put together.
+    """
+
+    alone: Mapping[str, AttackResult]
+    joint: AttackResult
+    combined: Interval
+
+    def ars(self) -> dict[str, Interval]:
+        """Accuracy under each attack, over all records: each modality, combined, joint."""
+        found = {name: _ars(result) for name, result in self.alone.items()}
+        return {**found, "separately combined": self.combined, "joint": _ars(self.joint)}
+
+
+def evaluate_by_modality(attack: Evasion, target: Classifier) -> ByModality:
+    """The attack as it is, and once more for each of its modalities alone.
+
+    Costs as much as one attack for each modality and one more.
+    """
+    if len(attack.budgets) < 2:
+        raise ValueError(
+            f"expected budgets for two modalities or more, got {', '.join(attack.budgets)}."
+        )
+    alone = {
+        name: carry_out(replace(attack, budgets={name: budget}, keep=True), target)
+        for name, budget in attack.budgets.items()
+    }
+    joint = carry_out(attack, target)
+    combined = _combined(attack, target, alone)
+    if not attack.keep:
+        alone = {name: _without_inputs(result) for name, result in alone.items()}
+    return ByModality(alone, _beside(joint, alone, combined), combined)
+
+
+def _combined(attack: Evasion, target: Classifier, alone: Mapping[str, AttackResult]) -> Interval:
+    examples = attack.examples
+    inputs = dict(examples.inputs)
+    for name, result in alone.items():
+        made = torch.from_numpy(np.asarray(result.array(f"adversarial {name}")))
+        inputs[name] = made.to(examples.inputs[name])
+    passes = attack.passes or (ANSWERS if is_random(target, examples, seed=attack.seed) else 1)
+    wrong = judged(target, inputs, examples.labels, passes=passes, seed=attack.seed).wrong
+    return clopper_pearson(int((~wrong).sum()), len(examples))
+
+
+def _beside(
+    joint: AttackResult, alone: Mapping[str, AttackResult], combined: Interval
+) -> AttackResult:
+    ars = _ars(joint)
+    parts = [
+        Measure(f"ARS, {name} alone", _ars(result), better="higher")
+        for name, result in alone.items()
+    ]
+    parts.append(
+        Measure(
+            "ARS, separately combined",
+            combined,
+            better="higher",
+            baseline={"joint": ars.estimate},
+            note="changes found for each modality alone, put together",
+        )
+    )
+    least = min(alone, key=lambda name: _ars(alone[name]).estimate)
+    passed = ars.estimate <= _ars(alone[least]).estimate + SLACK
+    said = f"ARS joint {ars.estimate:.1%}, {least} alone {_ars(alone[least]).estimate:.1%}"
+    guard = Guard("joint is no weaker than one modality", "false comfort", passed, said)
+    return replace(joint, measures=(*joint.measures, *parts), guards=(*joint.guards, guard))
+
+
+def _ars(result: AttackResult) -> Interval:
+    stands: NDArray[np.bool_] = result.array("right") & ~result.array("broken")
+    return clopper_pearson(int(stands.sum()), len(stands))
+
+
+def _without_inputs(result: AttackResult) -> AttackResult:
+    kept = {name: one for name, one in result.arrays.items() if "adversarial" not in name}
+    return replace(result, arrays=kept)
