@@ -82,6 +82,7 @@ class Marked(nn.Module):
         self.model = model
         self._owners = owners
         self.seen = np.zeros(len(canaries), dtype=np.int64)
+        self.classes = 0
 
     @property
     def marks(self) -> tuple[nn.Parameter, ...]:
@@ -95,6 +96,7 @@ class Marked(nn.Module):
           which: int64 [records], place of each canary, -1 for others; None: recognise them.
         """
         logits: Tensor = self.model(*args, **kwargs)
+        self.classes = logits.shape[1]
         if which is None:
             which = self.places(dict(enumerate(args)) | kwargs)
         which = which.to(logits.device)
@@ -133,8 +135,8 @@ class MarkObserver:
     """
 
     def __init__(self, marked: Marked, *, losses: Losses = cross_entropy) -> None:
-        self._marked = marked
-        self._signs = _signs(marked, losses)
+        self._marked, self._losses = marked, losses
+        self._signs: Floats | None = None
         self._before: Floats | None = None
         self._seen: list[tuple[Floats, Floats]] = []
 
@@ -158,6 +160,8 @@ class MarkObserver:
         gradients = [mark.grad for mark in self._marked.marks]
         if any(one is None for one in gradients):
             return
+        if self._signs is None:
+            self._signs = _signs(self._marked, self._losses)
         columns = [one.detach().float().cpu().numpy()[:, 0] for one in gradients if one is not None]
         released = np.stack(columns, 1) * self._signs[:, None]
         difference = released if self._before is None else released - self._before
@@ -185,13 +189,7 @@ def _signs(marked: Marked, losses: Losses) -> Floats:
       UsageError: a canary that does not pull at all.
     """
     labels = marked.canaries.labels
-    with torch.no_grad():
-        piece = next(marked.canaries.pieces(1))
-        training = marked.training
-        marked.eval()
-        classes = marked(*piece.inputs.values()).shape[1]
-        marked.train(training)
-    logits = torch.zeros(len(labels), classes, requires_grad=True)
+    logits = torch.zeros(len(labels), marked.classes, requires_grad=True)
     (slope,) = torch.autograd.grad(losses(logits, labels).sum(), logits)
     signs = np.sign(slope[:, 0].numpy())
     if not np.all(signs):
