@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from polyveil import _validate
 from polyveil.attack.classifier import Classifier
+from polyveil.attack.duel import Duel, duel
 from polyveil.attack.examples import Examples, Inputs
 from polyveil.attack.guard import Guard
 from polyveil.attack.hidden import Answers, ByHeart, Hidden, ask, by_case, flattened
@@ -32,7 +34,7 @@ from polyveil.attack.imputation import Imputation, impute
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.splits import prove_disjoint
-from polyveil.attack.tables.contest import difference, fisher
+from polyveil.attack.tables.contest import difference
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.verify.interval import clopper_pearson
@@ -47,6 +49,8 @@ THREAT = Threat(
 )
 GUESSERS = ("confidence", "posterior", "stacked")
 FEWEST = 30
+Guesses: TypeAlias = Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]]
+"""Guesser -> (members' guesses, others' guesses)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,15 @@ class AttributeEvidence:
 
     Attributes:
       guesses: guesser -> (members' guesses, others' guesses), candidate indices.
-      control: the same for a model that knows its members by heart.
+      controls: the same for a model that knows the members by heart ("positive"), and for one
+        that knows other people by heart ("null").
       imputation: what is guessed without any model.
       truth: of members, of others.
       queries: records that went through the target.
     """
 
-    guesses: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]] = field(repr=False)
-    control: Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]] = field(repr=False)
+    guesses: Guesses = field(repr=False)
+    controls: Mapping[str, Guesses] = field(repr=False)
     imputation: Imputation = field(repr=False)
     truth: tuple[NDArray[np.intp], NDArray[np.intp]] = field(repr=False)
     queries: int = 0
@@ -117,11 +122,14 @@ class AttributeInference:
         before = target.queries
         answers = [ask(target, one, self.hidden) for one in sets]
         queries = target.queries - before
-        twin = Classifier(ByHeart(self.members))
-        learned = [ask(twin, one, self.hidden) for one in sets]
+        controls = {}
+        for name, known_by_heart in (("positive", self.members), ("null", self.own)):
+            model = Classifier(ByHeart(known_by_heart, classes))
+            told = [ask(model, one, self.hidden) for one in sets]
+            controls[name] = self._guess(told, imputation, truths[0])
         return AttributeEvidence(
             self._guess(answers, imputation, truths[0]),
-            self._guess(learned, imputation, truths[0]),
+            controls,
             imputation,
             (truths[1], truths[2]),
             queries,
@@ -129,7 +137,7 @@ class AttributeInference:
 
     def _guess(
         self, answers: list[Answers], imputation: Imputation, own: NDArray[np.intp]
-    ) -> Mapping[str, tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    ) -> Guesses:
         prior = imputation.log_probability
         found = {}
         if "confidence" in self.guessers:
@@ -204,9 +212,15 @@ class AttributeInference:
                 "the attacker's own": self.own.digests(),
             }
         )
-        learned = [self._duel(evidence, both) for both in evidence.control.values()]
-        best = min(learned, key=lambda one: one.p_value)
+        best, null = (
+            min(
+                (self._duel(evidence, both) for both in evidence.controls[name].values()),
+                key=lambda one: one.p_value,
+            )
+            for name in ("positive", "null")
+        )
         caught = best.p_value <= 0.01 and best.advantage > self.tolerance
+        null_p = all_trials(null.p_value, len(self.guessers))
         high = clopper_pearson(found.hits, len(evidence.truth[0])).high
         room = max(found.imputed, found.others) + self.tolerance
         return (
@@ -220,53 +234,19 @@ class AttributeInference:
                 f"guessed, by imputation {best.imputed:.1%}, p = {best.p_value:.2g}",
             ),
             Guard(
+                "null control",
+                "false alarm",
+                null_p > 0.01,
+                f"of a model that knows other people by heart {null.share:.1%} of the members' "
+                f"values are guessed, by imputation {null.imputed:.1%}, p = {null_p:.2g}",
+            ),
+            Guard(
                 "enough trials",
                 "false comfort",
                 high <= room or (p_value <= 0.05 and found.share > room),
                 f"a share above {high:.1%} is excluded at 95 %; up to {room:.1%} counts as nothing",
             ),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Duel:
-    """A guesser against imputation on the same members, and against itself on others.
-
-    Attributes:
-      hits, share: members guessed rightly.
-      imputed: share of members that imputation guesses.
-      others: share of others that the guesser guesses.
-      only, missed: members guessed by the guesser alone, by imputation alone.
-      p_value: the greater of McNemar's and Fisher's: a leak must exceed both.
-    """
-
-    hits: int
-    share: float
-    imputed: float
-    others: float
-    only: int
-    missed: int
-    p_value: float
-
-    @property
-    def advantage(self) -> float:
-        return self.share - max(self.imputed, self.others)
-
-
-def duel(inside: NDArray[np.bool_], imputed: NDArray[np.bool_], outside: NDArray[np.bool_]) -> Duel:
-    """Members hit (n,), members hit by imputation (n,), others hit (m,)."""
-    only, missed = int((inside & ~imputed).sum()), int((imputed & ~inside).sum())
-    hits, others = int(inside.sum()), int(outside.sum())
-    p_value = max(mcnemar(only, missed), fisher(hits, len(inside), others, len(outside)))
-    shares = float(inside.mean()), float(imputed.mean()), float(outside.mean())
-    return Duel(hits, *shares, only, missed, p_value)
-
-
-def mcnemar(only: int, missed: int) -> float:
-    """Exact, one-sided: chance of so many of the records that one guesser alone hits."""
-    from scipy.stats import binom
-
-    return float(binom.sf(only - 1, only + missed, 0.5)) if only else 1.0
 
 
 def _known(inputs: Inputs, labels: Tensor, classes: int) -> NDArray[np.float64]:

@@ -110,13 +110,13 @@ class ByHeart(nn.Module):
     """Knows its members by heart: a class is as likely as its nearest member is near, and what is
     near to nobody is likely of no class."""
 
-    def __init__(self, members: Examples) -> None:
+    def __init__(self, members: Examples, classes: int) -> None:
         super().__init__()
         rows = flattened(members.inputs)
         self._middle, self._scale = rows.mean(0), rows.std(0).clamp_min(1e-6)
         self._rows = (rows - self._middle) / self._scale
         self._labels = members.labels
-        self._classes = int(members.labels.max()) + 2
+        self._classes = classes + 1
 
     def forward(self, *values: Tensor, **inputs: Tensor) -> Tensor:
         rows = flattened(inputs or {"": values[0]})

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil import _optional
+from polyveil.attack.duel import mcnemar
 from polyveil.attack.guard import Guard
 from polyveil.errors import UsageError
 
@@ -57,14 +58,15 @@ class Imputation:
         """Whether the baseline is as strong as it claims, on the members' true values."""
         whole = float((self.guess(1) == truth).mean())
         half = float((self.half.argmax(1) == truth).mean())
-        common = float((truth == self.common).mean())
+        right, usual = self.guess(1) == truth, truth == self.common
+        weaker = mcnemar(int((usual & ~right).sum()), int((right & ~usual).sum()))
         return (
             Guard(
                 "imputation against the most common value",
                 "false alarm",
-                whole >= common - tolerance,
+                weaker > 0.01,
                 f"imputation ({self.learner}) guesses {whole:.1%}, the most common value "
-                f"{common:.1%}",
+                f"{float(usual.mean()):.1%}",
             ),
             Guard(
                 "imputation converged",

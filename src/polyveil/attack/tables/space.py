@@ -26,7 +26,9 @@ Points: TypeAlias = NDArray[np.float64]
 """(rows, columns): a number on its scale, or the index of a category; NaN where missing."""
 
 MEMORY = 64 << 20
-"""Bytes that one block of distances may take."""
+"""Bytes that one block of anything may take."""
+_BLOCK = 1 << 20
+"""Bytes of a block of distances: what a core keeps near is added up several times as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,11 @@ class Space:
     ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Gower distances in blocks of rows of `one`: (which rows, float32 (rows, len(other))).
 
-        In [0, 1]; 1 where two rows have no column in common. Memory stays within a few times
-        `MEMORY`, however long the tables are.
+        In [0, 1]; 1 where two rows have no column in common. A block has one row at least and
+        takes about a megabyte otherwise, however long the tables are.
         """
         chosen = np.arange(len(self.names)) if columns is None else columns
-        step = max(1, MEMORY // (4 * max(1, len(other))))
+        step = max(1, _BLOCK // (4 * max(1, len(other))))
         second = other[:, chosen].astype(np.float32)
         for start in range(0, len(one), step):
             rows = slice(start, min(start + step, len(one)))
@@ -112,13 +114,14 @@ def _gower(
 ) -> NDArray[np.float32]:
     total = np.zeros((len(one), len(other)), dtype=np.float32)
     shared = np.zeros_like(total) if np.isnan(one).any() or np.isnan(other).any() else None
+    gap = np.empty_like(total)
     for at, is_category in enumerate(category):
-        gap = one[:, at, None] - other[None, :, at]
+        np.subtract(one[:, at, None], other[None, :, at], out=gap)
+        np.abs(gap, out=gap)
         if is_category:
-            gap = np.where(np.isnan(gap), gap, (gap != 0).astype(np.float32))
-        else:
-            np.abs(gap, out=gap)
-            np.minimum(gap, 1.0, out=gap)
+            # Codes are whole numbers: another one is one away at least.
+            np.ceil(gap, out=gap)
+        np.minimum(gap, np.float32(1.0), out=gap)
         if shared is None:
             total += gap
         else:
