@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn import functional
 
 from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts
@@ -34,6 +35,8 @@ from polyveil.learn.work import Work
 
 _TWIN_LOOKS, _NULL_LOOKS = 4, 2
 """How often a control looks at each record, in expectation."""
+_FEW = 256
+"""Real records in a control: it is about the attacker's eyes, not about what is learned."""
 
 Role: TypeAlias = Literal["audit", "twin", "null"]
 """The training that is audited, the same without noise, the same without canaries."""
@@ -48,6 +51,15 @@ class _Run:
     seen: NDArray[np.int64]
     seconds: float
     watching: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Rows of the records, then of all canaries, for one network."""
+
+    number: int
+    values: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +81,30 @@ class WorkProcedure:
 
     def watch(self, *, canaries: int, seed: int, seconds: float | None) -> OneRunEvidence:
         """One run and its controls. What is not done when time is up stays undone, and said."""
-        train = self.work.train
-        data = Examples({"image": torch.from_numpy(train.images)}, torch.from_numpy(train.labels))
-        made = Canaries.like(data, count=canaries, classes=len(train.classes), seed=seed)
+        made = self._canaries(canaries, seed)
         nobody = replace(made, included=np.zeros_like(made.included))
         end = math.inf if seconds is None else time.monotonic() + seconds
-        twin = self._once(1, made, "twin", _looks(self.work, _TWIN_LOOKS), _part(end, 5))
-        null = self._once(1, nobody, "null", _looks(self.work, _NULL_LOOKS), _part(end, 5))
+        few = min(_FEW, len(self.work.train))
+        prepared = self._prepared(1, made)
+        looks = _looks(self.work, _TWIN_LOOKS)
+        twin = self._once(prepared, made, "twin", looks, _part(end, 5), records=few)
+        looks = _looks(self.work, _NULL_LOOKS)
+        null = self._once(prepared, nobody, "null", looks, _part(end, 5), records=few)
         networks, runs = len(self.work.plan.models), []
         for number in range(1, networks + 1):
-            until = _part(end, networks + 1 - number)
-            runs.append(self._once(number, made, "audit", self.work.schedule.steps, until))
+            prepared = prepared if number == 1 else self._prepared(number, made)
+            until, steps = _part(end, networks + 1 - number), self.work.schedule.steps
+            runs.append(self._once(prepared, made, "audit", steps, until))
         return replace(
             self._evidence(runs, made),
             twin=self._evidence([twin], made),
             null=self._evidence([null], made),
         )
+
+    def _canaries(self, count: int, seed: int) -> Canaries:
+        train = self.work.train
+        data = Examples({"image": torch.from_numpy(train.images)}, torch.from_numpy(train.labels))
+        return Canaries.like(data, count=count, classes=len(train.classes), seed=seed)
 
     def _evidence(self, runs: list[_Run], made: Canaries) -> OneRunEvidence:
         scores = np.concatenate([one.scores for one in runs])
@@ -100,12 +120,32 @@ class WorkProcedure:
             watching=sum(one.watching for one in runs),
         )
 
-    def _once(self, number: int, made: Canaries, role: Role, steps: int, until: float) -> _Run:
-        """The first `steps` steps of one network, fewer if time is up; at least one."""
+    def _prepared(self, number: int, made: Canaries) -> _Prepared:
+        """Rows of all records and of all canaries: the same for every run of a network."""
+        with torch.random.fork_rng(devices=[]):
+            model = self._network(number)
+            values = rows_for(model, _joined(self.work.train, made), views=self._views).values
+        labels = np.concatenate([self.work.train.labels, made.examples.labels.numpy()])
+        return _Prepared(number, values, torch.from_numpy(labels))
+
+    def _once(
+        self,
+        prepared: _Prepared,
+        made: Canaries,
+        role: Role,
+        steps: int,
+        until: float,
+        *,
+        records: int | None = None,
+    ) -> _Run:
+        """The first `steps` steps of one network, fewer if time is up; at least one.
+
+        Args:
+          records: how many of the real ones take part; None for all.
+        """
         plan, started, watching = self.work.plan.training, time.monotonic(), 0.0
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(plan.seed + number)
-            private, marked, rows, used = self._training(number, made, role)
+            private, marked, rows, used = self._training(prepared, made, role, records)
             watch = MarkObserver(marked)
             for values, labels, which in private.batches(steps):
                 inputs = views(rows.as_input(values), plan.augment, flip=plan.flip)
@@ -126,20 +166,23 @@ class WorkProcedure:
         return _Run(*watch.watched(), seen, time.monotonic() - started, watching)
 
     def _training(
-        self, number: int, made: Canaries, role: Role
+        self, prepared: _Prepared, made: Canaries, role: Role, records: int | None
     ) -> tuple[PrivateTraining, Marked, Rows, torch.optim.Optimizer]:
         """As `polyveil.learn.run` sets it up, with canaries."""
-        plan, settled = self.work.plan, self.work.schedule
-        train, which = _with_canaries(self.work.train, made)
-        model = network(plan.models[number - 1], train)
-        rows = rows_for(model, train, views=plan.training.augment)
+        plan, settled, train = self.work.plan, self.work.schedule, self.work.train
+        inside = np.flatnonzero(made.included)
+        real = len(train) if records is None else records
+        chosen = torch.from_numpy(np.concatenate([np.arange(real), len(train) + inside]))
+        which = torch.from_numpy(np.concatenate([np.full(real, -1), inside]))
+        model = self._network(prepared.number)
+        rows = replace(rows_for(model, _first(train), views=self._views), values=prepared.values)
         marked = Marked(rows.network, made.examples)
         used = optimizer(marked, plan.training)
         private = PrivateTraining(
             marked,
             used,
-            (rows.values, torch.from_numpy(train.labels), which),
-            batch_size=min(settled.rate * len(train), len(train)),
+            (prepared.values[chosen], prepared.labels[chosen], which),
+            batch_size=min(settled.rate * len(chosen), len(chosen)),
             epochs=settled.rate * settled.steps,
             noise_multiplier=0.0 if role == "twin" else settled.noise_multiplier,
             delta=settled.delta,
@@ -148,9 +191,18 @@ class WorkProcedure:
             mode=cast(Literal["sound", "paper"], plan.privacy.mode),
             physical_batch=max(1, plan.training.physical_batch // plan.training.augment),
             views=plan.training.augment,
-            secret=_secret(made.seed, number, role),
+            secret=_secret(made.seed, prepared.number, role),
         )
         return private, marked, rows, used
+
+    @property
+    def _views(self) -> int:
+        return self.work.plan.training.augment
+
+    def _network(self, number: int) -> nn.Module:
+        """With its first weights; leaves torch's generator where every run of it starts."""
+        torch.manual_seed(self.work.plan.training.seed + number)
+        return network(self.work.plan.models[number - 1], self.work.train)
 
 
 def audit_work(
@@ -188,16 +240,18 @@ def audit_work(
     return audit.analyse(evidence), audit.check(evidence)
 
 
-def _with_canaries(train: Labelled, made: Canaries) -> tuple[Labelled, torch.Tensor]:
-    """The records with the canaries that are in, and which canary each is, -1 for none."""
-    members, inside = made.members, np.flatnonzero(made.included)
-    joined = Labelled(
-        np.concatenate([train.images, members.inputs["image"].numpy()]),
-        np.concatenate([train.labels, members.labels.numpy()]),
+def _joined(train: Labelled, made: Canaries) -> Labelled:
+    """The records, then all canaries."""
+    return Labelled(
+        np.concatenate([train.images, made.examples.inputs["image"].numpy()]),
+        np.concatenate([train.labels, made.examples.labels.numpy()]),
         train.classes,
     )
-    which = np.concatenate([np.full(len(train), -1, np.int64), inside.astype(np.int64)])
-    return joined, torch.from_numpy(which)
+
+
+def _first(train: Labelled) -> Labelled:
+    """One record, where only the shape matters."""
+    return Labelled(train.images[:1], train.labels[:1], train.classes)
 
 
 def _looks(work: Work, count: int) -> int:
