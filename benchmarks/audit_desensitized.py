@@ -100,3 +100,104 @@ def dlib_recogniser() -> Any:
         return np.asarray(net.compute_face_descriptor(whole, points(whole, place)))
 
     return Function("dlib ResNet", describe)
+
+
+def audited(source: Path, out: Path, seed: int) -> tuple[Any, float, float]:
+    """Results of all attacks, seconds for reading with each recogniser, seconds for attacking."""
+    from polyveil.attack.people.battery import attack_pair
+    from polyveil.attack.people.pair import FolderPair
+    from polyveil.attack.people.recogniser import LocalPatterns
+
+    started = time.perf_counter()
+    pair = FolderPair.of(source, out)
+    found = attack_pair(pair, recognisers=(LocalPatterns(), dlib_recogniser()), seed=seed)
+    whole = time.perf_counter() - started
+    return found, found.observations.seconds, whole - found.observations.seconds
+
+
+def figure(result: Any) -> dict[str, Any]:
+    """What is written down of one attack; nobody's name, no value of a single record."""
+    value = result.headline.value
+    return {
+        "attack": result.attack,
+        "threat": result.threat.id,
+        "verdict": result.verdict,
+        "rate": [value.estimate, value.low, value.high],
+        "people or records": value.n,
+        "baseline": dict(result.headline.baseline),
+        "tolerance": result.tolerance,
+        "p": result.p_value,
+        "failed guards": [one.name for one in result.guards if not one.passed],
+        "measures": {one.name: one.estimate for one in result.measures},
+        "seconds": round(result.effort.seconds, 2),
+    }
+
+
+def rows_of(figures: dict[str, Any]) -> list[list[Any]]:
+    """One line a release and attack."""
+    return [
+        [
+            how,
+            one["attack"],
+            one["people or records"],
+            "{:.3f} [{:.3f}, {:.3f}]".format(*one["rate"]),
+            one["baseline"].get("original", float("nan")),
+            one["baseline"].get("chance", 0.0),
+            one["baseline"].get("sex and age band alone", float("nan")),
+            one["verdict"],
+        ]
+        for how, found in figures.items()
+        for one in found["attacks"]
+    ]
+
+
+def run(people: int, each: int, hows: Sequence[str], seed: int) -> dict[str, Any]:
+    """All releases of one album, audited."""
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        source = album(Path(folder) / "album", people, each)
+        for how in hows:
+            out = Path(folder) / how
+            spent = release(source, out, how)
+            found, reading, attacking = audited(source, out, seed)
+            figures[how] = {
+                "records": len(found.observations.records),
+                "paired by": found.observations.how,
+                "refused": len(found.observations.refused),
+                "seconds": {"release": spent, "reading": reading, "attacking": attacking},
+                "attacks": [figure(one) for one in found.results],
+                "not tried": [why for _, why in found.untried],
+            }
+            print(how, figures[how]["paired by"], figures[how]["seconds"], flush=True)
+            shutil.rmtree(out)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--people", type=int, default=100)
+    parser.add_argument("--pictures", type=int, default=4, help="of each person")
+    parser.add_argument("--seed", type=int, default=20261121)
+    parser.add_argument("--releases", nargs="*", default=RELEASES)
+    wanted = parser.parse_args()
+    cv2.setNumThreads(1)
+    figures = run(wanted.people, wanted.pictures, wanted.releases, wanted.seed)
+    header = [
+        "release",
+        "attack",
+        "n",
+        "rate [95 %]",
+        "on originals",
+        "chance",
+        "sex, age",
+        "verdict",
+    ]
+    print("\n" + table(header, rows_of(figures)))
+    if wanted.people >= 100:
+        settings = {"people": wanted.people, "pictures": wanted.pictures, "seed": wanted.seed}
+        packages = ("dlib", "numpy", "scipy", "onnxruntime", "opencv-python")
+        write("audit_desensitized", settings | {"releases": figures}, packages=packages)
+
+
+if __name__ == "__main__":
+    main()

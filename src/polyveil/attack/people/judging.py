@@ -61,11 +61,11 @@ def strong(reached: float, chance: float, on: str) -> Guard:
     )  # fmt: skip
 
 
-def enough_people(people: int) -> Guard:
+def enough_people(people: int, what: str = "people") -> Guard:
     """Whether there are enough for a rate to say anything."""
     return Guard(
-        "enough people", "false comfort", people >= FEWEST,
-        f"{people:,} people; expected {FEWEST} or more.",
+        f"enough {what}", "false comfort", people >= FEWEST,
+        f"{people:,} {what}; expected {FEWEST} or more.",
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def null_control(shuffled: Ranked, what: str, *, seed: int = 0) -> Guard:
     chance = shuffled.p_value(seed=seed + 1)
     return Guard(
         "null control", "false alarm", chance > _SHUFFLED,
-        f"With {what} dealt out to other people he names {shuffled.rate().estimate:.1%} first, "
+        f"With {what} dealt out to others he finds {shuffled.rate().estimate:.1%} first, "
         f"p = {chance:.2g}.",
     )  # fmt: skip
 

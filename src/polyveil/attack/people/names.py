@@ -98,7 +98,9 @@ class NameGuessing:
                 for table, words in ((released, one.after), (original, one.before)):
                     for column, level in names.read(words.text).items():
                         table[row, column] = max(table[row, column], 1 + LEVELS.index(level))
-                hashed[row, list(hashes.read((one.after.text, *one.tokens)))] = True
+                hashed[
+                    row, list(hashes.read((one.after.text, one.file or "", one.alias or "")))
+                ] = True
         return Read(released, original, hashed, hashes.guesses)
 
     def analyse(self, evidence: Read) -> AttackResult:

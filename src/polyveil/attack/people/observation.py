@@ -87,7 +87,7 @@ class Observed:
       sights: its faces, the largest first: that one bears the label.
       before, after: words of either side.
       looks: the picture before and after with its faces painted over; None without a picture.
-      tokens: what the released record is called: its picture's name, its person's stand-in label.
+      file, alias: what the released picture and its person are called; None for no such thing.
     """
 
     place: int
@@ -97,7 +97,8 @@ class Observed:
     before: Words = Words("")
     after: Words = Words("")
     looks: tuple[Look, Look] | None = None
-    tokens: tuple[str, ...] = ()
+    file: str | None = None
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,8 @@ def _observe(paired: Paired, recognisers: tuple[Recogniser, ...]) -> Observed | 
         sights, looks = _pictures(before, after, person, recognisers)
     except RecordError as error:
         return Refused(before.id, type(error).__name__, str(error))
-    tokens = tuple(one for one in (after.image_name, after.person) if one)
-    return Observed(link.original, person, link.person, sights, *words, looks, tokens)
+    called = after.image_name, after.person
+    return Observed(link.original, person, link.person, sights, *words, looks, *called)
 
 
 def _words(record: Record) -> Words:

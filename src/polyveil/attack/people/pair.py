@@ -9,7 +9,9 @@ records are paired, in this order, by
     row order     the n-th row of a table belongs to the n-th original row that was not refused
     picture       what is left, by how the whole picture looks: mutually nearest, clearly so
 
-and what stays unpaired is counted. Nothing is guessed: a pair that cannot be told is no pair.
+and what stays unpaired is counted. Where rows are missing and it is not known which, pictures told
+by looks that come in the order of the rows are proof of that order, and the rows between follow.
+Nothing is guessed: a pair that cannot be told is no pair.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -28,6 +31,8 @@ from polyveil.records.record import Record, Refused
 from polyveil.records.source import Source, open_source
 from polyveil.records.table import table_id
 
+_PROOF = 4
+"""Pictures that keep the order of the rows by chance once in 24 times, and so on up."""
 MOST_BY_PICTURE = 4000
 """Pictures on a side that are compared with each other; more are told by rows or names."""
 
@@ -94,7 +99,7 @@ class FolderPair:
         old, broken = _entries(before)
         new, broken_too = _entries(after)
         finder = _Finder(before, after, [one for one in old if one.id not in set(refused)], new)
-        for way in (finder.by_name, finder.by_row, finder.by_picture):
+        for way in (finder.by_name, finder.by_row, finder.by_picture, finder.by_gaps):
             way()
         if not finder.links:
             raise UsageError(
@@ -150,6 +155,7 @@ class _Finder:
         self.old, self.new = old, new
         self.links: list[Link] = []
         self.how: Counter[str] = Counter()
+        self._uneven: list[tuple[list[_Entry], list[_Entry]]] = []
 
     def by_name(self) -> None:
         """Pictures of the same name, its suffix aside."""
@@ -170,6 +176,8 @@ class _Finder:
             )
             if fits:
                 self._take("row order", list(zip(rows, twins, strict=True)))
+            else:
+                self._uneven.append((rows, twins))
 
     def by_picture(self) -> None:
         """Pictures that nothing else tells, by their looks."""
@@ -179,6 +187,27 @@ class _Finder:
             return
         found = nearest_pairs(_looks(self.before, mine), _looks(self.after, theirs))
         self._take("picture", [(mine[one], theirs[other]) for one, other in found])
+
+    def by_gaps(self) -> None:
+        """Rows of a table that lacks some, where pictures told by looks keep the order."""
+        partner = {link.original: link.released for link in self.links}
+        for rows, twins in self._uneven:
+            place = {twin.at: at for at, twin in enumerate(twins)}
+            told = [(at, place[partner[row.at]]) for at, row in enumerate(rows)
+                    if partner.get(row.at) in place]  # fmt: skip
+            if len(told) < _PROOF or any(a[1] >= b[1] for a, b in pairwise(told)):
+                continue
+            self.how["picture"] -= len(told)
+            self.how["row order"] += len(told)
+            ends = [(-1, -1), *told, (len(rows), len(twins))]
+            for (row, twin), (next_row, next_twin) in pairwise(ends):
+                between, twins_between = rows[row + 1 : next_row], twins[twin + 1 : next_twin]
+                if len(between) == len(twins_between) and all(
+                    one.pictured == other.pictured and one.at not in partner
+                    for one, other in zip(between, twins_between, strict=True)
+                ):
+                    self._take("row order", list(zip(between, twins_between, strict=True)))
+        self.how = +self.how
 
     def _take(self, how: str, pairs: list[tuple[_Entry, _Entry]]) -> None:
         self.links += [Link(one.at, other.at, one.person) for one, other in pairs]
