@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.examples import Examples
+from polyveil.attack.hidden import Hidden
 from polyveil.attack.recipe import Recipe
 from polyveil.errors import UsageError
 from polyveil.privacy.guarantee import Guarantee
@@ -34,6 +35,10 @@ class AuditedModel:
       others: records of the same population that it was not trained on. Secret.
       recipe: trains a network the way this one was trained; without it, attacks that need networks
         of their own are skipped and the report says so.
+      unprotected: trains such a network without privacy: the positive control, which an attack must
+        catch; None where `recipe` itself protects nobody.
+      hidden: a value of each record that an attacker could want to learn, e.g.
+        `Hidden("table", 3, (0.0, 1.0))`; None where attribute inference is not asked for.
       description: what it is and does, one sentence.
       data_subjects: whose data it was trained on.
       claim: a promise about it that somebody makes, or None.
@@ -43,6 +48,8 @@ class AuditedModel:
     members: Examples = field(repr=False)
     others: Examples = field(repr=False)
     recipe: Recipe | None = None
+    unprotected: Recipe | None = None
+    hidden: Hidden | None = None
     description: str = "A classifier."
     data_subjects: str = "not stated"
     claim: Guarantee | None = None

@@ -41,19 +41,20 @@ class Classifier:
       batch: records at once.
 
     Attributes:
+      module, calling: as given.
       queries: records that went through so far.
     """
 
     def __init__(self, module: nn.Module, *, calling: Call = call, batch: int = BATCH) -> None:
         self.module = module
-        self._calling, self._batch = calling, batch
+        self.calling, self._batch = calling, batch
         self.queries = 0
 
     def scored(self, inputs: Inputs) -> Tensor:
         """Logits [records, classes] with their graph, of all records at once."""
         self.queries += _count(inputs)
         with evaluating(self.module):
-            return self._calling(self.module, inputs)
+            return self.calling(self.module, inputs)
 
     @torch.no_grad()
     def logits(self, inputs: Inputs) -> Tensor:

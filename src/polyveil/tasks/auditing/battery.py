@@ -82,6 +82,7 @@ def carry_out(steps: Sequence[Step], *, minutes: float, kept: Kept, on_event: Li
                 kept.keep(step.name, found)
         seconds[step.name] = time.monotonic() - begun
         done.append(found)
+        skipped += found.skipped
         for result in found.attacks:
             on_event(Note(f"{result.attack}: {result.verdict}."))
         on_event(RecordDone(STAGE, refused=not found.attacks))

@@ -19,7 +19,7 @@ from typing import Any
 from polyveil._disk import write_whole
 from polyveil.attack.result import AttackResult
 from polyveil.errors import UsageError
-from polyveil.report.audit import Claim
+from polyveil.report.audit import Claim, Skipped
 from polyveil.report.codec import decode, encode
 
 PRIVATE = ".polyveil"
@@ -28,10 +28,11 @@ _MINE = "audit.json"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a step came to: attacks, and claims that they speak to."""
+    """What a step came to: attacks, claims that they speak to, and what of it did not run."""
 
     attacks: tuple[AttackResult, ...] = ()
     claims: tuple[Claim, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 class Kept:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an attacker trains networks of his own: the way the target was trained, or plainly.
+"""How an attacker trains networks the way a run did, noise and clipping included.
 
 A shadow model shows what the target would have been with other records only if it was trained as
-the target was, noise and clipping included. A thief who copies a model has no reason for either.
+the target was.
 """
 
 from __future__ import annotations
@@ -15,19 +15,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from polyveil.attack.examples import Examples
 from polyveil.learn.labelled import Labelled
 from polyveil.learn.plan import Plan
 from polyveil.learn.progress import silence
-from polyveil.learn.rows import rows_for
-from polyveil.learn.run import Run, network
+from polyveil.learn.run import Run
 from polyveil.learn.views import scaled
 from polyveil.learn.work import Work
 
 IMAGE = "image"
-_RATE = 2e-3
 
 
 def as_examples(data: Labelled) -> Examples:
@@ -64,39 +61,6 @@ class AsTheTarget:
             run.finish(silence)
         run.model.load_state_dict(run.weights())
         return run.model.eval()
-
-
-@dataclass(frozen=True, slots=True)
-class Plainly:
-    """Trains a network of the plan's form without clipping or noise.
-
-    Attributes:
-      work: of the run whose network is meant.
-      epochs: passes over the records.
-      batch: records a step.
-    """
-
-    work: Work
-    epochs: int = 20
-    batch: int = 64
-
-    def __call__(self, examples: Examples, seed: int) -> nn.Module:
-        """A network in evaluation mode; the same for the same arguments."""
-        data = as_labelled(examples, self.work.train.classes)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = network(self.work.plan.models[0], data)
-            rows = rows_for(model, data, views=1)
-            steps = torch.optim.Adam(rows.network.parameters(), lr=_RATE)
-            model.train()
-            for _ in range(self.epochs):
-                for chosen in torch.split(torch.randperm(len(data)), self.batch):
-                    logits = rows.network(rows.as_input(rows.values[chosen]))
-                    steps.zero_grad()
-                    loss = functional.cross_entropy(logits, examples.labels[chosen])
-                    loss.backward()  # type: ignore[no-untyped-call]
-                    steps.step()
-        return model.eval()
 
 
 def one_network(plan: Plan, seed: int) -> Plan:

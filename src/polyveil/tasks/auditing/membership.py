@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The step that asks who was trained on: as many shadow models as the time allows, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from polyveil.attack.audited_model import AuditedModel
+from polyveil.attack.membership import (
+    Candidates,
+    Lira,
+    Population,
+    Reference,
+    Rmia,
+    ShadowClassifier,
+    Study,
+    prepare,
+    train_shadows,
+    train_twin,
+)
+from polyveil.attack.membership.attacker import MembershipAttack
+from polyveil.attack.membership.population import THREAT
+from polyveil.attack.protocol import carry_out
+from polyveil.attack.result import AttackResult
+from polyveil.report.audit import Skipped
+from polyveil.tasks.auditing.battery import Step
+from polyveil.tasks.auditing.cost import TrainingCost
+from polyveil.tasks.auditing.kept import Found
+
+FEWEST_SHADOWS = 4
+MOST_SHADOWS = 64
+MOST_CANDIDATES = 20_000
+_POPULATION = 0.25
+"""Share of the other records that nobody asks about, with which the asked are compared."""
+_ASKING = 0.25
+"""Share of the time that asking and judging may take beside training."""
+_WITH_SHADOWS = "LiRA, RMIA, reference attack and shadow classifier"
+
+
+def candidates(model: AuditedModel, *, seed: int) -> Candidates:
+    """Whose membership is asked about: at most `MOST_CANDIDATES` of each side."""
+    found = Candidates(
+        model.members.at(slice(0, MOST_CANDIDATES)), model.others.at(slice(0, MOST_CANDIDATES))
+    )
+    return found.set_aside(_POPULATION, seed=seed)
+
+
+def membership_step(model: AuditedModel, whom: Candidates, *, seed: int, key: bytes) -> Step:
+    """See the module. Args: key: secret of the audit, for pseudonyms."""
+    cost = None if model.recipe is None else TrainingCost(model.recipe, whom.pool, seed=seed)
+
+    def run(seconds: float) -> Found:
+        # The twin, which is the positive control, costs about as much as one of them.
+        half, wanted = len(whom.pool) // 2, 0
+        if cost is not None:
+            wanted = int((1 - _ASKING) * seconds / max(cost.seconds(half), 1e-9)) - 1
+        if wanted < FEWEST_SHADOWS:
+            return _without(model, whom, cost, half, seed, key)
+        count = min(MOST_SHADOWS, wanted - wanted % 2)
+        study = _study(model, whom, count, (1 - _ASKING) * seconds, seed, key)
+        return Found(_all_of(model, study, _attacks(study)))
+
+    return Step("membership", (THREAT,), 4.0, lambda: 0.0, run)
+
+
+def _attacks(study: Study) -> tuple[MembershipAttack, ...]:
+    return (
+        Lira(study, "online"),
+        Lira(study, "offline"),
+        Rmia(study),
+        Reference(study),
+        ShadowClassifier(study),
+        Population(study),
+    )
+
+
+def _study(
+    model: AuditedModel, whom: Candidates, count: int, seconds: float, seed: int, key: bytes
+) -> Study:
+    recipe = model.recipe
+    assert recipe is not None  # noqa: S101 - narrows the type for mypy
+    twin = train_twin(model.unprotected or recipe, whom, seed=seed)
+    shadows = train_shadows(recipe, whom, count, seed=seed, seconds=seconds)
+    return prepare(
+        whom, shadows=shadows, twin=twin, key=key, calling=model.classifier.calling, seed=seed
+    )
+
+
+def _without(
+    model: AuditedModel,
+    whom: Candidates,
+    cost: TrainingCost | None,
+    half: int,
+    seed: int,
+    key: bytes,
+) -> Found:
+    """The one attack that trains nothing, and why the others were not made."""
+    if cost is None:
+        reason = "they need a recipe that trains a model of the target's kind; none was given"
+    else:
+        needed = (FEWEST_SHADOWS + 2) * cost.seconds(half) / (1 - _ASKING)
+        reason = f"they need {FEWEST_SHADOWS} shadow models and a twin: about {needed:,.0f} s"
+    study = prepare(whom, key=key, calling=model.classifier.calling, seed=seed)
+    attacks = _all_of(model, study, (Population(study),))
+    return Found(attacks, skipped=(Skipped(_WITH_SHADOWS, reason),))
+
+
+def _all_of(
+    model: AuditedModel, study: Study, attacks: Sequence[MembershipAttack]
+) -> tuple[AttackResult, ...]:
+    return tuple(carry_out(one, model.classifier) for one in attacks)

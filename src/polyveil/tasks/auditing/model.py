@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A classifier as a target, a user's own or the result of a training: which attacks fit it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from polyveil.attack.attribute import THREAT as ATTRIBUTE
+from polyveil.attack.audited_model import AuditedModel
+from polyveil.attack.inversion.gradient import THREAT as GRADIENT
+from polyveil.attack.inversion.model import THREAT as MODEL_INVERSION
+from polyveil.attack.poisoning.backdoor import THREAT as BACKDOOR
+from polyveil.attack.poisoning.recipe import PlainTraining
+from polyveil.attack.splits import prove_disjoint
+from polyveil.errors import UsageError
+from polyveil.learn.plan import Plan
+from polyveil.learn.run import network
+from polyveil.privacy.key import ProjectKey
+from polyveil.report.audit import Claim, System, Untested
+from polyveil.tasks.auditing.attribute import attribute_step
+from polyveil.tasks.auditing.battery import Step
+from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step
+from polyveil.tasks.auditing.evasion import evasion_step
+from polyveil.tasks.auditing.extraction import extraction_step
+from polyveil.tasks.auditing.inversion import inversion_step
+from polyveil.tasks.auditing.membership import candidates, membership_step
+from polyveil.tasks.auditing.poisoning import poisoning_step
+from polyveil.tasks.auditing.prepared import Prepared
+from polyveil.tasks.auditing.recipes import AsTheTarget, as_examples
+from polyveil.tasks.auditing.trained_run import TrainedRun, read_run
+from polyveil.verify.interval import clopper_pearson
+from polyveil.verify.measure import Measure
+
+_EPOCHS = 20
+"""Of plain trainings that stand beside a private one."""
+NOT_TESTED = (
+    "An attacker who sees the training go on: its gradients and weights on the way are taken to "
+    "stay where it ran.",
+    "Near-duplicates: two records that are nearly and not exactly equal count as two.",
+    "Attacks by means that were not known when this version of polyveil was made.",
+)
+
+
+def prepare_model(model: AuditedModel, *, seed: int) -> Prepared:
+    """A module with its records."""
+    module = model.classifier.module
+    system = System(
+        kind="torch module",
+        description=model.description,
+        data_subjects=model.data_subjects,
+        release_form="answers to any number of queries, or the weights",
+        facts=_facts(model),
+        hashes={"weights": _digest(module)},
+    )
+    claims = () if model.claim is None else (_stated(model),)
+    return _prepared(model, system, (), claims, seed=seed)
+
+
+def prepare_run(folder: Path, plan: Path, *, seed: int) -> Prepared:
+    """The result of a training, with the plan that made it."""
+    run = read_run(folder, Plan.read(plan))
+    if run.work.held_out is None:
+        raise UsageError(
+            "plan: no record was held out ([data] validation = 0), so that members cannot be "
+            "compared with others. Train with some held out, or audit a model of your own."
+        )
+    report, guarantee = run.report, run.report.guarantee
+    model = AuditedModel(
+        run.classifier,
+        members=as_examples(run.work.train),
+        others=as_examples(run.work.held_out),
+        recipe=AsTheTarget(run.work),
+        unprotected=PlainTraining(lambda: _untrained(run), epochs=_EPOCHS),
+        description=f"{report.models[0].name}: tells {len(report.data.classes)} classes of "
+        "pictures apart.",
+        data_subjects=f"the people behind {report.data.records:,} pictures",
+        claim=guarantee,
+    )
+    system = System(
+        kind="result folder of polyveil train",
+        description=model.description,
+        data_subjects=model.data_subjects,
+        release_form="weights, model card, curves",
+        facts={**_facts(model), "run": report.run, "data set": report.data.token},
+        hashes=run.hashes,
+    )
+    first = () if guarantee is None else (claimed_epsilon_step(run, guarantee, seed=seed),)
+    return _prepared(model, system, first, (), seed=seed, warnings=_of_run(run))
+
+
+def _prepared(
+    model: AuditedModel,
+    system: System,
+    first: tuple[Step, ...],
+    claims: tuple[Claim, ...],
+    *,
+    seed: int,
+    warnings: tuple[str, ...] = (),
+) -> Prepared:
+    whom = candidates(model, seed=seed)
+    digests = {"trained on": model.members.digests(), "others": model.others.digests()}
+    key = ProjectKey.load_or_create().mac("audit", (system.hashes and str(system.hashes)) or "")
+    steps = [membership_step(model, whom, seed=seed, key=key), *first]
+    steps += [evasion_step(model, seed=seed), extraction_step(model, seed=seed)]
+    steps.append(inversion_step(model, seed=seed))
+    if model.hidden is not None:
+        steps.append(attribute_step(model, model.hidden, seed=seed))
+    if model.recipe is not None:
+        steps.append(poisoning_step(model, model.recipe, seed=seed))
+    return Prepared(
+        system=system,
+        steps=tuple(steps),
+        fingerprint=_fingerprint(system, digests),
+        utility=_utility(model),
+        claims=claims,
+        proof=prove_disjoint(digests, key=key),
+        untested=_untested(model),
+        warnings=warnings,
+        not_tested=NOT_TESTED,
+    )
+
+
+def _untested(model: AuditedModel) -> tuple[Untested, ...]:
+    found = [
+        Untested(GRADIENT, "gradients do not leave with this model; where they do (federated "
+                           "training), attack them with polyveil.attack.inversion"),
+        Untested(MODEL_INVERSION, "its classes were not said to be people"),
+    ]  # fmt: skip
+    if model.hidden is None:
+        found.append(Untested(ATTRIBUTE, "no value of a record was named as hidden"))
+    if model.recipe is None:
+        found.append(Untested(BACKDOOR, "no recipe was given that trains such a model"))
+    return tuple(found)
+
+
+def _utility(model: AuditedModel) -> tuple[Measure, ...]:
+    """Accuracy without any attack, on both sides of the training."""
+    found = []
+    for name, part in (("others", model.others), ("those trained on", model.members)):
+        right = model.classifier.correct(part)
+        value = clopper_pearson(int(right.sum()), len(part))
+        found.append(Measure(f"right answers, {name}", value, better="higher"))
+    return tuple(found)
+
+
+def _stated(model: AuditedModel) -> Claim:
+    guarantee = model.claim
+    assert guarantee is not None  # noqa: S101 - narrows the type for mypy
+    return Claim(
+        statement=guarantee.sentence,
+        source="whoever trained it says so",
+        epsilon=guarantee.epsilon,
+        delta=guarantee.delta,
+        sentence=(
+            "Not tested: that takes a training with canaries. See polyveil.attack.canary for a "
+            "loop of your own."
+        ),
+    )
+
+
+def _of_run(run: TrainedRun) -> tuple[str, ...]:
+    found = [
+        "This report tells of the records themselves (how many were recognised as members): it is "
+        "covered by no guarantee. Handle it like a finding, and do not publish its arrays."
+    ]
+    if len(run.report.models) > 1:
+        found.append(
+            "The first of two networks was attacked, the second and their fusion were not."
+        )
+    if run.report.guarantee is None:
+        found.append(f"The run promises nothing. {run.report.reason}")
+    return tuple(found)
+
+
+def _untrained(run: TrainedRun) -> nn.Module:
+    return network(run.work.plan.models[0], run.work.train)
+
+
+def _facts(model: AuditedModel) -> dict[str, str | int]:
+    return {
+        "inputs": ", ".join(model.members.inputs),
+        "classes": model.classes,
+        "parameters": sum(one.numel() for one in model.classifier.module.parameters()),
+        "records trained on": len(model.members),
+        "other records": len(model.others),
+    }
+
+
+def _digest(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode() + np.ascontiguousarray(value.cpu().float().numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def _fingerprint(system: System, digests: dict[str, list[bytes]]) -> str:
+    digest = hashlib.sha256(repr(sorted(system.hashes.items())).encode())
+    for name, records in digests.items():
+        digest.update(name.encode() + b"".join(sorted(records)))
+    return digest.hexdigest()
