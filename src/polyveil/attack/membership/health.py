@@ -6,6 +6,7 @@
 | disjoint splits | false alarm | two of members, non-members, population share a record |
 | blind attacker | false alarm | records alone, without a model, explain a quarter of the figure |
 | null control | false alarm | the same attack on models that saw neither explains a quarter |
+| null control, fresh records | false alarm | the target tells two fresh samples apart |
 | positive control | false comfort | a model that remembers is not caught |
 | shadow models | false comfort | they are far worse than the target, or rank records otherwise |
 | more shadow models | false comfort | half of them do clearly worse: the attack still grows |
@@ -26,6 +27,8 @@ from polyveil.attack.membership.signal import Floats
 from polyveil.attack.roc import Area, area_under, midranks
 from polyveil.attack.splits import SplitProof
 
+FRESH = "null control, fresh records"
+"""What an attack without shadow models has in place of models that never saw the record."""
 _EXPLAINED = 0.25
 _SIGNIFICANT = 0.05
 _CAUGHT = 0.6
@@ -45,9 +48,10 @@ def guards(evidence: Evidence, area: Area) -> tuple[Guard, ...]:
     found = [
         disjoint(evidence.answers.proof),
         _blind(evidence, area),
-        _null(evidence, area),
         _positive(evidence),
     ]
+    if evidence.unseen is not None or not any(one.name == FRESH for one in evidence.guards):
+        found.append(_null(evidence, area))
     if evidence.halved is not None:
         found.append(_growth(evidence, evidence.halved, area))
     found.append(_not_beaten(evidence, area))

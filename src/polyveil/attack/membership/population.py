@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from polyveil.attack.guard import Guard
+from polyveil.attack.membership import health
 from polyveil.attack.membership.answers import Answers, View
 from polyveil.attack.membership.attacker import MembershipAttack
 from polyveil.attack.membership.signal import Floats
@@ -87,7 +88,7 @@ class Population(MembershipAttack):
             f"the target's margins on non-members against those on the population: AUC "
             f"{found.area.estimate:.3f}, p {chance:.2g}"
         )
-        return (Guard("two fresh samples look alike", "false alarm", passed, told),)
+        return (Guard(health.FRESH, "false alarm", passed, told),)
 
 
 def upper_quantile(fresh: Floats, alpha: float) -> float | None:
