@@ -113,7 +113,7 @@ def test_a_target_that_gives_nothing_beyond_his_labels_is_not_accused():
 
 def test_a_gain_that_another_seed_loses_is_flagged(evidence):
     lucky = np.array(evidence.copies)
-    lucky[:, 1] = evidence.own[:, 0]
+    lucky[:, 1] = (evidence.target + 1) % CLASSES
     found = theft().analyse(replace(evidence, copies=lucky))
     assert not health(found)["gain beyond the seed"]
     assert found.verdict == "inconclusive"

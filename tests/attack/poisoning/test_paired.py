@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind
 
-from polyveil.attack.poisoning.paired import difference, more_often, share
+from polyveil.attack.poisoning.paired import beyond_seeds, by_chance, difference, more_often, share
 
 verdicts = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
@@ -71,3 +71,29 @@ def test_lists_of_different_records_are_refused():
         more_often(np.ones(3, bool), np.ones(4, bool))
     with pytest.raises(ValueError, match="got none"):
         difference(np.ones(0, bool), np.ones(0, bool))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_one_more_model_exceeds_the_bound_of_its_twins_one_time_in_twenty(count):
+    draw = np.random.default_rng(count)
+    shares = draw.normal(0.5, 0.02, (4000, count + 1))
+    above = np.mean([row[-1] > by_chance(row[:-1]) for row in shares])
+    assert above == pytest.approx(0.05, abs=0.012)
+
+
+def test_models_that_reach_the_same_leave_nothing_to_chance():
+    assert by_chance(np.array([0.3, 0.3])) == pytest.approx(0.3)
+    assert by_chance(np.array([0.0, 1.0])) == 1.0
+
+
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_seeds_are_judged_by_students_test(seed, count):
+    one, other = np.random.default_rng(seed).normal(0.5, 0.02, (2, count))
+    expected = ttest_ind(one, other, alternative="greater").pvalue
+    assert beyond_seeds(one, other) == pytest.approx(expected, rel=1e-6)
+
+
+def test_kinds_that_do_not_vary_are_told_apart_by_any_gain():
+    low, high = np.array([0.3, 0.3]), np.array([0.4, 0.4])
+    assert beyond_seeds(high, low) == 0.0
+    assert beyond_seeds(low, high) == beyond_seeds(low, low) == 1.0

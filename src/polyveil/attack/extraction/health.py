@@ -10,10 +10,12 @@ import numpy as np
 from polyveil.attack.extraction.stolen import Stolen
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
-from polyveil.attack.poisoning.paired import more_often
+from polyveil.attack.poisoning.paired import beyond_seeds, more_often
 
 FITTED = 0.9
 """Share of its own queries that a copy must answer as taught, or its thief gave up early."""
+SEEDS = 0.05
+"""Significance of the test over seeds; few models decide it."""
 REPEATED = 0.9
 """Share of records on which a target must agree with itself to be copied at all."""
 ODD = 0.01
@@ -53,14 +55,17 @@ def _null_control(evidence: Stolen) -> Guard:
 
 
 def _seeds(evidence: Stolen, gain: float, best: int, tolerance: float) -> Guard:
-    """A gain that a less lucky seed of the copy loses to a luckier one of its rival is chance."""
-    worst, rival = evidence.worst_copy[best], evidence.best_own[best]
+    """Models differ by their seed, too: Student's test over models, not over records."""
+    copies, own = evidence.copies[best], evidence.own[best]
+    agreeing, rivals = ((one == evidence.target).mean(1) for one in (copies, own))
+    p = beyond_seeds(agreeing, rivals)
     return Guard(
         "gain beyond the seed",
         "false alarm",
-        gain <= tolerance or more_often(worst, rival) <= ODD,
-        f"of {evidence.own.shape[1]} seeds each, the worst copy agrees on {worst.mean():.1%}, the "
-        f"best surrogate on own labels on {rival.mean():.1%}",
+        gain <= tolerance or p <= SEEDS,
+        f"of {len(copies)} seeds each, copies agree on {agreeing.min():.1%} to "
+        f"{agreeing.max():.1%}, surrogates on own labels on {rivals.min():.1%} to "
+        f"{rivals.max():.1%} (p = {p:.2g})",
     )
 
 

@@ -2,8 +2,8 @@
 """What a theft shows: agreement with the target beyond what the thief's own labels give.
 
 The rival of a copy is the best of the surrogates on his own labels, or the one answer that the
-target gives most often. A difference between surrogates that differ by their seed alone is chance
-of the training, which no test over records sees; a gain must be twice that.
+target gives most often. Surrogates that differ by their seed alone show the chance of the training,
+which no test over records sees; a gain must stand out from that, too.
 """
 
 from __future__ import annotations

@@ -73,11 +73,6 @@ class Stolen:
         return np.asarray(self.copies[:, 0] == self.target)
 
     @property
-    def worst_copy(self) -> NDArray[np.bool_]:
-        """(budgets, held out): so does the copy that was least lucky with its seed."""
-        return _picked(self.copies == self.target, -1)
-
-    @property
     def agreeing_own(self) -> NDArray[np.bool_]:
         """(budgets, twins, held out): so does a surrogate on the thief's own labels."""
         return np.asarray(self.own == self.target)
@@ -90,10 +85,5 @@ class Stolen:
     @property
     def best_own(self) -> NDArray[np.bool_]:
         """(budgets, held out): of the twin that agrees most often."""
-        return _picked(self.agreeing_own, 1)
-
-
-def _picked(hits: NDArray[np.bool_], sign: int) -> NDArray[np.bool_]:
-    """Of each budget the twin with the most hits (1), or the fewest (-1)."""
-    places = (sign * hits.mean(2)).argmax(1)
-    return np.stack([twins[at] for twins, at in zip(hits, places, strict=True)])
+        best = self.agreeing_own.mean(2).argmax(1)
+        return np.stack([twins[at] for twins, at in zip(self.agreeing_own, best, strict=True)])

@@ -53,7 +53,7 @@ class Extraction:
       trained_on: `Examples.digests` of the target's training records, if known: then it is proven
         that the thief holds none of them.
       twins: copies, and as many surrogates on his own labels, for each budget; at least two. The
-        best of the latter is the baseline, and the worst of the former must beat it.
+        best of the latter is the baseline; the gain must stand out from what seeds alone do.
       step: of the samples that are transferred, in standard deviations; 0 for no transfer.
       tolerance: agreement beyond the baseline that still counts as nothing, as a share.
       calling: how a surrogate is called.

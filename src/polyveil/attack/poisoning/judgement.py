@@ -2,8 +2,9 @@
 """What a poisoned training shows: the goal reached beyond the unpoisoned twins, and at what cost.
 
 The baseline of every figure is the twin that reaches the goal most often by itself, or the poisoned
-model on records without the attacker's mark, whichever is more. A difference
-between twins is chance of the training, which no test over records sees; a gain must be twice that.
+model on records without the attacker's mark, whichever is more. Twins differ by the chance of the
+training, which no test over records sees: from their spread follows what one more unpoisoned model
+would hardly exceed, and a gain must lie above that (Student's prediction bound).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
-from polyveil.attack.poisoning.paired import Hits, difference, more_often, share
+from polyveil.attack.poisoning.paired import Hits, by_chance, difference, more_often, share
 from polyveil.attack.poisoning.plan import Outcome, Plan
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.splits import SplitProof
@@ -187,14 +188,14 @@ def _guards(evidence: Poisoned, gain: float, tolerance: float) -> tuple[Guard, .
 
 
 def _null_control(evidence: Poisoned, gain: float, tolerance: float) -> Guard:
-    rates = evidence.reached_twins.mean(1)
-    spread = float(rates.max() - rates.min())
+    bound = by_chance(evidence.reached_twins.mean(1))
+    reached = float(evidence.reached.mean(1).max())
     return Guard(
         "null control",
         "false alarm",
-        2 * spread <= max(gain, tolerance),
-        f"0 % poison under {len(rates)} seeds: {rates.min():.1%} to {rates.max():.1%}; the "
-        f"poison's gain is {100 * gain:.1f} points",
+        gain <= tolerance or reached > bound,
+        f"0 % poison under {len(evidence.reached_twins)} seeds: by their spread one more such "
+        f"model would reach {bound:.1%} at most (95 %); the poison reached {reached:.1%}",
     )
 
 

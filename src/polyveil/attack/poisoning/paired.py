@@ -9,6 +9,7 @@ Source: McNemar, Psychometrika 12 (1947), in its exact (binomial) form.
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -63,6 +64,31 @@ def difference(one: Hits, other: Hits, *, confidence: float = 0.95) -> Interval:
 def share(hits: Hits, *, trials: int = 1) -> Interval:
     """Clopper-Pearson, so wide that it holds for the best of `trials` such shares."""
     return clopper_pearson(int(hits.sum()), hits.size, confidence=1.0 - 0.05 / trials)
+
+
+def by_chance(shares: NDArray[np.float64], *, confidence: float = 0.95) -> float:
+    """What one more model of the same kind would exceed with a chance of 1 - confidence only, by
+    the spread of at least two that differ by their seed alone; at most 1. Student's prediction
+    bound: it takes the spread for normal, and with two models it is wide."""
+    from scipy.stats import t
+
+    count = len(shares)
+    wide = float(t.ppf(confidence, count - 1)) * math.sqrt(1 + 1 / count)
+    return min(1.0, float(shares.mean() + wide * shares.std(ddof=1)))
+
+
+def beyond_seeds(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """One-sided p-value of "models of one kind reach no more than those of the other", as many of
+    each, which differ among themselves by their seed alone: Student's test over models.
+
+    Edge case: where neither kind varies, 0.0 if `one` reaches more, else 1.0.
+    """
+    from scipy.stats import t
+
+    gain, error = float(one.mean() - other.mean()), math.sqrt(one.var() + other.var())
+    if error < 1e-12:
+        return 0.0 if gain > 0 else 1.0
+    return float(t.sf(gain * math.sqrt(len(one) - 1) / error, 2 * len(one) - 2))
 
 
 def _discordant(one: Hits, other: Hits) -> tuple[int, int]:
