@@ -122,9 +122,9 @@ class Linkage:
     def __post_init__(self) -> None:
         _validate.positive(bandwidth=self.bandwidth)
         _validate.at_least(FEWEST, most=self.most, members=len(self.members))
-        self.members.only(self.known)
         if not self.known:
             raise UsageError("linkage: no known columns; expected one or more.")
+        self.members.only(self.known)
 
     @property
     def name(self) -> str:

@@ -47,7 +47,7 @@ def measures(points: Points, where: str) -> tuple[Measure, ...]:
             float(smallest),
             unit="rows",
             better="higher",
-            note="no row stands in a smaller class in these columns (k of Sweeney); in others it may",
+            note="no row stands in a smaller class in these columns; in others it may",
         ),
     )
 
