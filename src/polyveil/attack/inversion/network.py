@@ -113,17 +113,18 @@ class _Grid(nn.Module):
             nn.Linear(size, 2 * width * math.prod(coarse)),
             nn.Unflatten(1, (2 * width, *coarse)),
         ]
+        now = 2 * width
         for step in range(max(doublings)):
             factor = tuple(2.0 if step < times else 1.0 for times in doublings)
+            # Each doubling halves the channels, so that no scale costs more than the one before.
+            after = max(8, now // 2)
             steps += [
                 nn.GELU(),
                 nn.Upsample(scale_factor=factor),
-                nn.Conv2d(2 * width if step == 0 else width, width, 3, padding=1),
+                nn.Conv2d(now, after, 3, padding=1),
             ]
-        wide = width if max(doublings) else 2 * width
-        self.steps = nn.Sequential(
-            *steps, nn.GELU(), _zero(nn.Conv2d(wide, channels, 3, padding=1))
-        )
+            now = after
+        self.steps = nn.Sequential(*steps, nn.GELU(), _zero(nn.Conv2d(now, channels, 3, padding=1)))
 
     def forward(self, seen: Tensor) -> Tensor:
         grid: Tensor = self.steps(seen)[:, :, : self._axes[0], : self._axes[1]]
