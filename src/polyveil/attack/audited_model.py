@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.examples import Examples
 from polyveil.attack.hidden import Hidden
+from polyveil.attack.inversion.encoder import Embed
 from polyveil.attack.recipe import Recipe
 from polyveil.errors import UsageError
 from polyveil.privacy.guarantee import Guarantee
@@ -39,6 +40,7 @@ class AuditedModel:
         catch; None where `recipe` itself protects nobody.
       hidden: a value of each record that an attacker could want to learn, e.g.
         `Hidden("table", 3, (0.0, 1.0))`; None where attribute inference is not asked for.
+      embed: inputs -> vectors that leave of each record, e.g. templates; None where none do.
       description: what it is and does, one sentence.
       data_subjects: whose data it was trained on.
       claim: a promise about it that somebody makes, or None.
@@ -50,6 +52,7 @@ class AuditedModel:
     recipe: Recipe | None = None
     unprotected: Recipe | None = None
     hidden: Hidden | None = None
+    embed: Embed | None = None
     description: str = "A classifier."
     data_subjects: str = "not stated"
     claim: Guarantee | None = None

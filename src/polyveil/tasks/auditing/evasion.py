@@ -33,47 +33,51 @@ def evasion_step(model: AuditedModel, *, seed: int) -> Step:
     """See the module. Records are those that the model was not trained on."""
     budgets = default_budgets(model.others.inputs)
     attacks = 1 if len(budgets) == 1 else len(budgets) + 1
-    passing = _pass_time(model)
 
     def attack(searches: tuple[Search, ...], records: int) -> Evasion:
         few = model.others.at(slice(0, records))
         return Evasion(few, budgets, searches, radii=attacks == 1, seed=seed)
 
-    def needed(one: Evasion) -> float:
-        return attacks * one.cost * len(one.examples) * passing() * _GRADIENT
+    smallest = attack(QUICK, FEWEST)
 
     def run(seconds: float) -> Found:
-        chosen = attack(QUICK, FEWEST)
-        for searches in (QUICK, STANDARD, THOROUGH):
-            more = attack(searches, FEWEST)
-            records = int(min(MOST, FEWEST * seconds / max(needed(more), 1e-9)))
-            if records >= min(FEWEST, len(model.others)):
-                chosen = attack(searches, records)
-        if attacks == 1:
-            return Found((carry_out(chosen, model.classifier),))
-        found = evaluate_by_modality(chosen, model.classifier)
-        return Found((found.joint, *found.alone.values()))
-
-    return Step("evasion", (THREAT,), 2.0, lambda: needed(attack(QUICK, FEWEST)), run)
-
-
-def _pass_time(model: AuditedModel) -> Callable[[], float]:
-    """Seconds that a record takes through the model; a random one needs many answers for each."""
-
-    def measure() -> float:
-        few = model.others.at(slice(0, 128))
-        model.classifier.logits(few.inputs)
         begun = time.perf_counter()
-        model.classifier.logits(few.inputs)
-        each = (time.perf_counter() - begun) / len(few)
-        random = model.classifier.is_random(few.inputs)
-        return each * (AVERAGED + ANSWERS if random else 1)
+        found = carry_out(smallest, model.classifier)
+        once = time.perf_counter() - begun
+        chosen = _affordable(attack, once, (seconds - once) / attacks, len(model.others))
+        if attacks == 1:
+            return Found((found if chosen is None else carry_out(chosen, model.classifier),))
+        by_modality = evaluate_by_modality(chosen or smallest, model.classifier)
+        return Found((by_modality.joint, *by_modality.alone.values()))
 
-    known: list[float] = []
+    def least() -> float:
+        return attacks * smallest.cost * len(smallest.examples) * _pass_time(model) * _GRADIENT
 
-    def once() -> float:
-        if not known:
-            known.append(measure())
-        return known[0]
+    return Step("evasion", (THREAT,), 2.0, least, run)
 
-    return once
+
+def _affordable(
+    attack: Callable[[tuple[Search, ...], int], Evasion], once: float, seconds: float, most: int
+) -> Evasion | None:
+    """The strongest search that fits, on as many records as fit; None where only the smallest does.
+
+    Args:
+      once: seconds that the smallest attack took; others are judged by it.
+    """
+    chosen, smallest = None, attack(QUICK, FEWEST)
+    for searches in (QUICK, STANDARD, THOROUGH):
+        more = attack(searches, FEWEST)
+        records = int(min(MOST, most, FEWEST * seconds * smallest.cost / (once * more.cost)))
+        if records >= min(FEWEST, most):
+            chosen = attack(searches, records)
+    return chosen
+
+
+def _pass_time(model: AuditedModel) -> float:
+    """Seconds that a record takes through the model; a random one needs many answers for each."""
+    few = model.others.at(slice(0, 128))
+    random = model.classifier.is_random(few.inputs)
+    begun = time.perf_counter()
+    model.classifier.logits(few.inputs)
+    each = (time.perf_counter() - begun) / len(few)
+    return each * (AVERAGED + ANSWERS if random else 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The step that rebuilds records from the model's answers: who sees the answers, sees how much?"""
+"""The step that rebuilds records from the vectors that leave of them: how much is still in those?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from polyveil.attack.audited_model import AuditedModel
 from polyveil.attack.inversion.decoder import Decoder, Ridge
 from polyveil.attack.inversion.embedding import THREAT, EmbeddingInversion
-from polyveil.attack.inversion.encoder import Encoder
+from polyveil.attack.inversion.encoder import Embed, Encoder
 from polyveil.attack.inversion.network import Perceptron
 from polyveil.attack.protocol import carry_out
 from polyveil.tasks.auditing.battery import Step
@@ -22,15 +22,15 @@ _LINEAR: tuple[Decoder, ...] = (Ridge(),)
 _LEARNED: tuple[Decoder, ...] = (Ridge(), Perceptron())
 
 
-def inversion_step(model: AuditedModel, *, seed: int) -> Step:
+def inversion_step(model: AuditedModel, embed: Embed, *, seed: int) -> Step:
     """See the module. The victims are members; the attacker has records that no one trained on."""
     rows = np.random.default_rng(seed).permutation(len(model.members))[:_VICTIMS]
     victims, known = model.members.at(np.sort(rows)), model.others.at(slice(0, _KNOWN))
-    answers = Encoder(lambda inputs: model.classifier.logits(inputs).softmax(1))
+    vectors = Encoder(embed)
 
     def attack(decoders: tuple[Decoder, ...]) -> Found:
         one = EmbeddingInversion(known=known, victims=victims, decoders=decoders, seed=seed)
-        return Found((carry_out(one, answers),))
+        return Found((carry_out(one, vectors),))
 
     def run(seconds: float) -> Found:
         begun = time.monotonic()
@@ -39,7 +39,7 @@ def inversion_step(model: AuditedModel, *, seed: int) -> Step:
         # A perceptron is trained for the target and for both controls.
         return attack(_LEARNED) if left > _seconds(model, len(known)) else linear
 
-    return Step("reconstruction from answers", (THREAT,), 1.0, lambda: 0.0, run)
+    return Step("embedding inversion", (THREAT,), 1.0, lambda: 0.0, run)
 
 
 def _seconds(model: AuditedModel, records: int) -> float:

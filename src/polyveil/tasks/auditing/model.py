@@ -11,6 +11,7 @@ from torch import nn
 
 from polyveil.attack.attribute import THREAT as ATTRIBUTE
 from polyveil.attack.audited_model import AuditedModel
+from polyveil.attack.inversion.embedding import THREAT as EMBEDDING
 from polyveil.attack.inversion.gradient import THREAT as GRADIENT
 from polyveil.attack.inversion.model import THREAT as MODEL_INVERSION
 from polyveil.attack.poisoning.backdoor import THREAT as BACKDOOR
@@ -106,7 +107,8 @@ def _prepared(
     key = ProjectKey.load_or_create().mac("audit", (system.hashes and str(system.hashes)) or "")
     steps = [membership_step(model, whom, seed=seed, key=key), *first]
     steps += [evasion_step(model, seed=seed), extraction_step(model, seed=seed)]
-    steps.append(inversion_step(model, seed=seed))
+    if model.embed is not None:
+        steps.append(inversion_step(model, model.embed, seed=seed))
     if model.hidden is not None:
         steps.append(attribute_step(model, model.hidden, seed=seed))
     if model.recipe is not None:
@@ -130,6 +132,8 @@ def _untested(model: AuditedModel) -> tuple[Untested, ...]:
                            "training), attack them with polyveil.attack.inversion"),
         Untested(MODEL_INVERSION, "its classes were not said to be people"),
     ]  # fmt: skip
+    if model.embed is None:
+        found.append(Untested(EMBEDDING, "no vectors were said to leave of single records"))
     if model.hidden is None:
         found.append(Untested(ATTRIBUTE, "no value of a record was named as hidden"))
     if model.recipe is None:
