@@ -316,24 +316,32 @@ def main() -> None:
     figures: dict[str, Any] = {"seconds by size": scaling()}
     with ProcessPoolExecutor(given.workers) as pool:
         figures["grid"] = [row for rows in spread(pool, grid, SETS) for row in rows]
-        for name in ("diabetes", "keystrokes"):
-            for share, trials in ((0.0, given.trials), (0.05, 20), (0.2, 20)):
-                jobs = [(name, seed, share) for seed in range(min(trials, given.trials))]
-                found = [one for many in spread(pool, trial, jobs) for one in many]
-                figures[f"{name}, {share:.0%} copies"] = {
-                    attack: rates([one for one in found if one["attack"] == attack])
-                    for attack in ATTACKS
-                    if any(one["attack"] == attack for one in found)
-                }
+        for name, share, trials in (
+            ("diabetes", 0.0, given.trials),
+            ("keystrokes", 0.0, given.trials),
+            *((name, share, 20) for name in ("diabetes", "keystrokes") for share in (0.05, 0.2)),
+        ):
+            jobs = [(name, seed, share) for seed in range(min(trials, given.trials))]
+            found = [one for many in spread(pool, trial, jobs) for one in many]
+            figures[f"{name}, {share:.0%} copies"] = {
+                attack: rates([one for one in found if one["attack"] == attack])
+                for attack in ATTACKS
+                if any(one["attack"] == attack for one in found)
+            }
+            keep(figures)
         for kind, trials in (("null", given.trials), ("ordinary", 20), ("overfit", 20)):
-            jobs = [(seed, kind) for seed in range(min(trials, given.trials))]
-            found = spread(pool, attribute, jobs)
+            found = spread(pool, attribute, [(n, kind) for n in range(min(trials, given.trials))])
             figures[f"attribute inference, {kind}"] = {
                 **rates(found),
                 "estimate": float(np.mean([one["estimate"] for one in found])),
                 "baseline": float(np.mean([one["baseline"] for one in found])),
             }
+            keep(figures)
     show(figures)
+
+
+def keep(figures: dict[str, Any]) -> None:
+    """Written after each part: whoever stops half-way has the first half."""
     write("table_attacks", figures, packages=("numpy", "scipy", "scikit-learn", "torch"))
 
 

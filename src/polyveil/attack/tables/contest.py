@@ -13,6 +13,7 @@ Source: Fisher, The Design of Experiments (1935); Newcombe, Statistics in Medici
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,21 +96,29 @@ def fisher(hits: int, tried: int, control_hits: int, control_tried: int) -> floa
 def dealt(
     weight: NDArray[np.float64], is_member: NDArray[np.bool_], *, draws: int = 2999, seed: int = 0
 ) -> float:
-    """Chance that the members' weights sum so high, were the sides dealt at random.
-
-    It stops at the 20th deal that reaches as high: what is not rare needs no exact figure, and the
-    p-value stays one (Besag & Clifford, Biometrika 78 (1991)).
-    """
+    """Chance that the members' weights sum so high, were the sides dealt at random."""
     draw = np.random.default_rng([seed, 2])
     # Whoever weighs nothing changes no sum, but his seat can be dealt to either side.
     heavy = weight[weight > 0]
     reached = float(weight[is_member].sum()) - 1e-9
+
+    def deal() -> bool:
+        return float(heavy[draw.permutation(is_member)[: len(heavy)]].sum()) >= reached
+
+    return by_draws((deal() for _ in range(draws)), draws)
+
+
+def by_draws(reached: Iterable[bool], draws: int) -> float:
+    """The p-value of a test by random draws, each of which reached what was seen or did not.
+
+    It stops at the 20th that did: what is not rare needs no exact figure, and the p-value stays one
+    (Besag & Clifford, Biometrika 78 (1991)).
+    """
     above = 0
-    for dealings in range(1, draws + 1):
-        sides = draw.permutation(is_member)[: len(heavy)]
-        above += float(heavy[sides].sum()) >= reached
+    for count, one in enumerate(reached, start=1):
+        above += one
         if above == _RARE:
-            return above / dealings
+            return above / count
     return (above + 1) / (draws + 1)
 
 
@@ -251,11 +260,12 @@ def _neighbours(seats: Seats, seed: int, *, most: int = 500, draws: int = 999) -
     draw = np.random.default_rng([seed, 3])
     sides = np.arange(2 * half) < half
     reached = int((sides == sides[nearest]).sum())
-    above = 0
-    for _ in range(draws):
-        dealt_sides = draw.permutation(sides)
-        above += int((dealt_sides == dealt_sides[nearest]).sum()) >= reached
-    return (above + 1) / (draws + 1)
+
+    def deal() -> bool:
+        anew = draw.permutation(sides)
+        return int((anew == anew[nearest]).sum()) >= reached
+
+    return by_draws((deal() for _ in range(draws)), draws)
 
 
 def nearest_other(space: Space, points: NDArray[np.float64]) -> NDArray[np.intp]:

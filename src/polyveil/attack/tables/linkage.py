@@ -23,6 +23,7 @@ from polyveil import _validate
 from polyveil.attack.guard import Guard
 from polyveil.attack.result import AttackResult, Effort, Exposed
 from polyveil.attack.tables import uniqueness
+from polyveil.attack.tables.contest import by_draws
 from polyveil.attack.tables.seats import FEWEST, PLANTED
 from polyveil.attack.tables.space import MEMORY, Points, Space
 from polyveil.attack.tables.table import Table
@@ -278,10 +279,12 @@ def swapped(search: Search, *, draws: int = _DRAWS, seed: int = 0) -> float:
     draw = np.random.default_rng([seed, 9])
     people = np.arange(len(search.guess))
     reached = int(search.found.sum())
-    above = 0
-    for _ in range(draws):
-        above += int((draw.permutation(search.origin)[search.guess] == people).sum()) >= reached
-    return (above + 1) / (draws + 1)
+
+    def deal() -> bool:
+        origin = draw.permutation(search.origin)
+        return int((origin[search.guess] == people).sum()) >= reached
+
+    return by_draws((deal() for _ in range(draws)), draws)
 
 
 def _releases(

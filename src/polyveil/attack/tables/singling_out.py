@@ -12,7 +12,7 @@ https://arxiv.org/abs/1904.06009.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ from polyveil import _validate
 from polyveil.attack.result import AttackResult, Effort, Exposed
 from polyveil.attack.tables.contest import (
     Contest,
+    by_draws,
     controls,
     disjoint,
     enough_trials,
@@ -46,6 +47,7 @@ THREAT = Threat(
 REACH = 0.5
 """Share of guesses that must succeed where the rows themselves are released."""
 _DRAWS = 1999
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +208,17 @@ def isolations(
     outside = int(_isolating(fits, ~is_member).sum())
     tried = fits[fits.any(1)].astype(np.float32)
     draw = np.random.default_rng([seed, 5])
-    above = 0
-    for start in range(0, draws, 250):
-        sides = np.stack(
-            [draw.permutation(is_member) for _ in range(min(250, draws - start))]
-        ).astype(np.float32)
-        first = tried @ sides.T
-        other = tried.sum(1, keepdims=True) - first
-        above += int((((first == 1).sum(0) - (other == 1).sum(0)) >= inside - outside).sum())
-    return Contest(inside, len(fits), outside, len(fits), (above + 1) / (draws + 1), rows)
+
+    def deals() -> Iterator[bool]:
+        for start in range(0, draws, _AT_ONCE):
+            count = min(_AT_ONCE, draws - start)
+            sides = np.stack([draw.permutation(is_member) for _ in range(count)])
+            first = tried @ sides.T.astype(np.float32)
+            other = tried.sum(1, keepdims=True) - first
+            gaps = (first == 1).sum(0) - (other == 1).sum(0)
+            yield from (gaps >= inside - outside).tolist()
+
+    return Contest(inside, len(fits), outside, len(fits), by_draws(deals(), draws), rows)
 
 
 def _isolating(fits: NDArray[np.bool_], side: NDArray[np.bool_]) -> NDArray[np.bool_]:
