@@ -97,7 +97,12 @@ def default_budget(values: Tensor, *, norm: Norm = "linf", share: float = SHARE)
 
     Values that lie in [0, 1] get that box, others their least and greatest value. Under "l2" the
     strength is what a change of `share` in each hundredth value amounts to.
+
+    Raises:
+      UsageError: there is no record.
     """
+    if not values.numel():
+        raise UsageError("evasion: no values to take a budget from; expected at least one record.")
     low, high = float(values.min()), float(values.max())
     if low >= 0.0 and high <= 1.0:
         low, high = 0.0, 1.0

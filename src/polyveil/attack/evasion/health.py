@@ -161,6 +161,8 @@ def _flat(
 def _unbounded(right: Examples, budgets: Budgets) -> Budgets:
     """Everything allowed in every modality of real numbers, attacked or not: a model that leans on
     another modality is no fault of the attack."""
+    if not len(right):
+        return budgets
     return {
         name: budgets.get(name, default_budget(values)).unbounded(values)
         for name, values in right.inputs.items()

@@ -16,7 +16,7 @@ from polyveil.attack.evasion.judge import judged
 from polyveil.attack.evasion.search import Search, perturb
 from polyveil.attack.examples import Examples, Inputs
 
-_FRACTIONS = (0.5, 0.25, 0.125)
+_FRACTIONS = (0.75, 0.5, 0.25, 0.125)
 _HALVINGS = 4
 
 
@@ -34,8 +34,8 @@ def smallest_radius(
 ) -> Tensor:
     """Smallest share of the budget at which each record was broken: float64 (n,), inf where never.
 
-    The search is repeated at a half, a quarter and an eighth of the budget on the records that fell
-    at the strength before, then each change is shortened along its own line.
+    The search is repeated at three quarters, a half, a quarter and an eighth of the budget, on the
+    records that fell at the strength before; then each change is shortened along its own line.
 
     Args:
       found, broken: adversarial inputs at the full budget, and where they work.
