@@ -146,6 +146,19 @@ def test_a_target_that_does_not_repeat_itself_is_flagged():
     assert found.verdict == "inconclusive"
 
 
+def test_what_an_attempt_costs_is_known_before():
+    taught: list[int] = []
+
+    def counting(inputs, probabilities, seed):
+        taught.append(len(probabilities))
+        return BothSenses()
+
+    attack = theft(recipe=counting)
+    attack.attempt(target())
+    assert len(taught) == attack.models
+    assert sum(taught) == attack.taught
+
+
 def test_global_randomness_is_left_as_it_was():
     before = torch.random.get_rng_state()
     theft(budgets=(50,)).attempt(target())

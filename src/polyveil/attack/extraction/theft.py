@@ -90,8 +90,14 @@ class Extraction:
 
     @property
     def models(self) -> int:
-        """Trainings that one attempt takes: all of a budget's records, three of the greatest's."""
+        """Trainings that one attempt takes."""
         return 2 * len(self.budgets) * self.twins + 3
+
+    @property
+    def taught(self) -> int:
+        """Records of all these trainings together: what an attempt costs, in units of the recipe's
+        time for one record."""
+        return 2 * self.twins * sum(self.budgets) + 2 * self.budgets[-1]
 
     def attempt(self, target: Classifier) -> Stolen:
         """Asks the target once about each record, trains copies, their rivals and the controls."""
