@@ -69,7 +69,8 @@ class ClaimCheck:
       statement: the claim in words, e.g. "epsilon 3.00 at delta 1e-05 for 400 steps".
       claimed: its epsilon, in nats.
       delta: its delta.
-      recomputed: epsilon by the accountant from the training's facts; infinite where they promise
+      recomputed: epsilon by the accountant from the training's facts, those seen to be worse than
+        stated taken as seen; infinite where they promise
         nothing; None where the facts were not at hand.
       bound: of the attack; None where there was none.
       verdict: "refuted" by arithmetic or by the attack; "not refuted" proves nothing.
@@ -158,7 +159,10 @@ def _sentence(
     said = [f"Claimed: epsilon {claimed:.2f}{part}."]
     if recomputed is not None and exceeds(recomputed, claimed):
         spent = "nothing at all is promised" if math.isinf(recomputed) else f"{recomputed:.2f}"
-        said.append(f"The claim is wrong by arithmetic: noise, rate and steps give {spent}.")
+        said.append(
+            "The claim is wrong by arithmetic: noise, rate and steps, as stated or as seen in the "
+            f"training, give {spent}."
+        )
     elif recomputed is not None:
         said.append(f"Recomputed from noise, rate and steps: {recomputed:.2f}.")
     if bound is None:

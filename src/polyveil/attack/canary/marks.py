@@ -81,7 +81,7 @@ class Marked(nn.Module):
             module.register_parameter(NAME, mark)
         self.model = model
         self._owners = owners
-        self.seen = np.zeros(len(canaries), dtype=np.int64)
+        self._sampled = np.zeros(len(canaries), dtype=np.int64)
         self.classes = 0
 
     @property
@@ -102,7 +102,7 @@ class Marked(nn.Module):
         which = which.to(logits.device)
         is_canary = which >= 0
         if self.training and torch.is_grad_enabled():
-            np.add.at(self.seen, which[is_canary].cpu().numpy(), 1)
+            np.add.at(self._sampled, which[is_canary].cpu().numpy(), 1)
         place = which.clamp(min=0)
         pulled = torch.zeros(len(logits), 1, dtype=logits.dtype, device=logits.device)
         for mark in self.marks:
@@ -112,6 +112,11 @@ class Marked(nn.Module):
         first = torch.zeros(logits.shape[1], dtype=logits.dtype, device=logits.device)
         first[0] = 1.0
         return torch.where(is_canary[:, None], pulled * first, logits)
+
+    def sampled(self) -> NDArray[np.int64]:
+        """How often each canary went through in training since this was last asked; [m]."""
+        found, self._sampled = self._sampled, np.zeros_like(self._sampled)
+        return found
 
     def places(self, inputs: Any) -> Tensor:
         """Which canary each record is, by its content; -1 for none; int64 [records]."""
@@ -139,6 +144,7 @@ class MarkObserver:
         self._signs: Floats | None = None
         self._before: Floats | None = None
         self._seen: list[tuple[Floats, Floats]] = []
+        self._sampled: list[NDArray[np.int64]] = []
 
     @property
     def steps(self) -> int:
@@ -155,6 +161,10 @@ class MarkObserver:
             raise UsageError("marks: no step was watched; call observe() in every step.")
         return np.stack([one for one, _ in self._seen]), np.stack([two for _, two in self._seen])
 
+    def sampled(self) -> NDArray[np.int64]:
+        """How often each canary went through the model in each step; [steps, m]."""
+        return np.stack(self._sampled)
+
     def observe(self) -> None:
         """One step: after the release, before the gradients are cleared; else nothing is noted."""
         gradients = [mark.grad for mark in self._marked.marks]
@@ -167,6 +177,7 @@ class MarkObserver:
         difference = released if self._before is None else released - self._before
         self._before = released
         self._seen.append((_combined(released), _combined(difference)))
+        self._sampled.append(self._marked.sampled())
 
 
 def _combined(values: Floats) -> Floats:

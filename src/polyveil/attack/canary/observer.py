@@ -172,6 +172,13 @@ class GradientObserver:
         ]
         return torch.stack(columns, 1).float().cpu()
 
+    def losses_fell(self) -> Floats:
+        """By how much each canary's loss is below that of the first weights; [m].
+
+        All that an attacker has who cannot follow the training: the score of a black box.
+        """
+        return self.first_losses - self._all_losses()
+
     @torch.no_grad()
     def _all_losses(self) -> Floats:
         """Of every canary under the first weights, which know no coin."""

@@ -48,7 +48,7 @@ class _Run:
 
     scores: NDArray[np.float32]
     differences: NDArray[np.float32]
-    seen: NDArray[np.int64]
+    sampled: NDArray[np.int64]
     seconds: float
     watching: float
 
@@ -115,7 +115,7 @@ class WorkProcedure:
             rate=self.work.schedule.rate,
             steps=len(scores),
             of_steps=self.facts.steps,
-            seen=np.sum([one.seen for one in runs], axis=0),
+            sampled=np.concatenate([one.sampled for one in runs]),
             seconds=sum(one.seconds for one in runs),
             watching=sum(one.watching for one in runs),
         )
@@ -162,8 +162,8 @@ class WorkProcedure:
                 if time.monotonic() > until:
                     break
             private.detach()
-        seen = marked.seen // plan.augment
-        return _Run(*watch.watched(), seen, time.monotonic() - started, watching)
+        sampled = watch.sampled() // plan.augment
+        return _Run(*watch.watched(), sampled, time.monotonic() - started, watching)
 
     def _training(
         self, prepared: _Prepared, made: Canaries, role: Role, records: int | None

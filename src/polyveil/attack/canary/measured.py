@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Noise and sampling rate of a training as they were seen, beside those that were stated.
+
+The auditor, unlike the attacker, knows which canary was in which sample. So he can measure what the
+accountant was told: how often a record is sampled, and how far a sampled one stands out of the
+noise. That needs far fewer canaries than an attack, and sees noise that is too small by a tenth;
+but it believes that noise is fresh in every step, and that the mechanism is the one that the
+accountant knows. The attack believes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyveil.attack.canary.claim import TrainingFacts
+from polyveil.verify.interval import Interval, clopper_pearson
+
+Floats: TypeAlias = NDArray[np.floating]
+
+CONFIDENCE = 0.998
+"""Of each interval: a right training is contradicted by one once in a thousand."""
+_DEVIATIONS = 3.09
+_MOST = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was seen.
+
+    Attributes:
+      rate: share of steps whose sample a canary was in that was in the data.
+      noise_multiplier: noise standard deviation / length of a canary's part; None where too few
+        were sampled to say. At most the true one if canaries are clipped, so never below it by
+        more than chance.
+    """
+
+    rate: Interval
+    noise_multiplier: Interval | None
+
+    def facts(self, stated: TrainingFacts) -> TrainingFacts:
+        """The stated facts; where what was seen contradicts them for the worse, the mildest that
+        it leaves possible."""
+        rate = max(stated.rate, self.rate.low)
+        noise = stated.noise_multiplier
+        if self.noise_multiplier is not None:
+            noise = min(noise, self.noise_multiplier.high)
+        return replace(stated, rate=rate, noise_multiplier=noise)
+
+
+def measure(scores: Floats, sampled: NDArray[np.integer], included: NDArray[np.bool_]) -> Measured:
+    """Rate and noise from scores of marks.
+
+    Args:
+      scores: [steps, m], of released gradients.
+      sampled: [steps, m], how often each canary was in each step's sample.
+      included: bool (m,).
+    """
+    inside = sampled[:, included]
+    tries, met = inside.size, int(np.minimum(inside, 1).sum())
+    return Measured(clopper_pearson(met, tries, confidence=CONFIDENCE), _noise(scores, sampled))
+
+
+def _noise(scores: Floats, sampled: NDArray[np.integer]) -> Interval | None:
+    """Noise deviation over lift, from canaries that were in a sample once and that were not."""
+    lifted = scores[sampled == 1].astype(np.float64)
+    idle = scores[sampled == 0].astype(np.float64)
+    if len(lifted) < 20 or len(idle) < 20:
+        return None
+    lift, deviation = float(lifted.mean() - idle.mean()), float(idle.std())
+    if lift <= 0:
+        return None
+    if deviation <= lift / _MOST:
+        return Interval(0.0, 0.0, 0.0, len(lifted), "noise measured, 99.8 %")
+    ratio = lift / deviation
+    error = math.sqrt(1 / len(lifted) + 1 / len(idle) + ratio**2 / (2 * len(idle)))
+    low, high = ratio - _DEVIATIONS * error, ratio + _DEVIATIONS * error
+    if low <= 1 / _MOST:
+        return None
+    return Interval(1 / ratio, 1 / high, 1 / low, len(lifted), "noise measured, 99.8 %")
