@@ -183,7 +183,7 @@ def _report(
         parts=() if prepared.proof is None else prepared.proof.parts,
         shared={} if prepared.proof is None else prepared.proof.shared,
         minutes=minutes,
-        refusals=prepared.refusals,
+        refusals=(*prepared.refusals, *outcome.refusals),
         times=tuple(StageTime(name, spent, 1) for name, spent in outcome.seconds.items()),
         warnings=prepared.warnings,
         not_tested=prepared.not_tested,

@@ -17,6 +17,7 @@ from polyveil.attack.result import SIGNIFICANCE, AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import PolyveilError
 from polyveil.report.audit import Claim, Skipped, Untested
+from polyveil.report.facts import Refusals
 from polyveil.tasks.auditing.kept import Found, Kept
 from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted
 
@@ -51,12 +52,14 @@ class Outcome:
     Attributes:
       attacks: judged together: each at its level of Holm's procedure.
       claims: beside the evidence of this battery.
+      refusals: records that steps could not read.
       skipped, untested: what did not run, and who was therefore not tried.
       seconds: step -> time.
     """
 
     attacks: tuple[AttackResult, ...]
     claims: tuple[Claim, ...]
+    refusals: tuple[Refusals, ...]
     skipped: tuple[Skipped, ...]
     untested: tuple[Untested, ...]
     seconds: dict[str, float]
@@ -83,12 +86,14 @@ def carry_out(steps: Sequence[Step], *, minutes: float, kept: Kept, on_event: Li
         seconds[step.name] = time.monotonic() - begun
         done.append(found)
         skipped += found.skipped
+        untested += found.untested
         for result in found.attacks:
             on_event(Note(f"{result.attack}: {result.verdict}."))
         on_event(RecordDone(STAGE, refused=not found.attacks))
     attacks = judged([result for found in done for result in found.attacks])
     claims = tuple(claim for found in done for claim in found.claims)
-    return Outcome(attacks, claims, tuple(skipped), tuple(untested), seconds)
+    refusals = tuple(one for found in done for one in found.refusals)
+    return Outcome(attacks, claims, refusals, tuple(skipped), tuple(untested), seconds)
 
 
 def planned(steps: Sequence[Step], *, minutes: float) -> Outcome:
@@ -100,7 +105,7 @@ def planned(steps: Sequence[Step], *, minutes: float) -> Outcome:
         said = reason or f"dry run: it would be tried for about {allowed:,.0f} s"
         skipped.append(Skipped(step.name, said))
     untested = [Untested(threat, "dry run") for step in steps for threat in step.threats]
-    return Outcome((), (), tuple(skipped), tuple(untested), {})
+    return Outcome((), (), (), tuple(skipped), tuple(untested), {})
 
 
 def judged(results: Sequence[AttackResult]) -> tuple[AttackResult, ...]:

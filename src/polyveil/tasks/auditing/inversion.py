@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The step that rebuilds records from the vectors that leave of them: how much is still in those?"""
+"""The step that rebuilds records from the vectors that leave of them."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ from typing import Any
 from polyveil._disk import write_whole
 from polyveil.attack.result import AttackResult
 from polyveil.errors import UsageError
-from polyveil.report.audit import Claim, Skipped
+from polyveil.report.audit import Claim, Skipped, Untested
 from polyveil.report.codec import decode, encode
+from polyveil.report.facts import Refusals
 
 PRIVATE = ".polyveil"
 _MINE = "audit.json"
@@ -28,11 +29,20 @@ _MINE = "audit.json"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a step came to: attacks, claims that they speak to, and what of it did not run."""
+    """What a step came to.
+
+    Attributes:
+      attacks: carried out.
+      claims: that they speak to.
+      skipped, untested: attacks and threats of this step that were not tried after all.
+      refusals: records that the step could not read.
+    """
 
     attacks: tuple[AttackResult, ...] = ()
     claims: tuple[Claim, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    untested: tuple[Untested, ...] = ()
+    refusals: tuple[Refusals, ...] = ()
 
 
 class Kept:
