@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from polyveil.attack.people.judging import MARGIN, enough_people, null_control, p_value, strong
+from polyveil.attack.people.judging import (
+    MARGIN,
+    dealt,
+    enough_people,
+    null_control,
+    p_value,
+    strong,
+)
 from polyveil.attack.people.name_list import words_of
 from polyveil.attack.people.observation import Observations, Observed
 from polyveil.attack.people.ranks import Ranked, rank
@@ -92,7 +99,7 @@ class RecordLinkage:
         return Joined(
             self._rank(both, who), self._rank(old, who),
             {way: self._rank(table, who) for way, table in ways.items() if np.ptp(table) > 0},
-            self._rank(np.roll(both, len(records) // 2, axis=0), who),
+            self._rank(both[dealt(len(both), seed=self.seed)], who),
         )  # fmt: skip
 
     def analyse(self, evidence: Joined) -> AttackResult:

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
-from polyveil.attack.people.judging import MARGIN, enough_people, null_control, p_value, strong
+from polyveil.attack.people.judging import (
+    MARGIN,
+    dealt,
+    enough_people,
+    null_control,
+    p_value,
+    strong,
+)
 from polyveil.attack.people.observation import Observations
 from polyveil.attack.people.ranks import RANKS, Ranked, first_places, within
 from polyveil.attack.people.same_picture import likeness
@@ -78,7 +85,7 @@ class SourceMatch:
             pictures=_ranked(after) if np.ptp(after) > 0 else None,
             texts=_ranked(written) if np.ptp(written) > 0 else None,
             original=_ranked(own),
-            shuffled=_ranked(np.roll(both, 1, axis=0)),
+            shuffled=_ranked(both[dealt(len(both), seed=self.seed)]),
             circular=target.matched_by_picture,
         )
 

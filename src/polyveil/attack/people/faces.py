@@ -8,7 +8,6 @@ the very same one, whose pose and light a stand-in keeps: then the figure is an 
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -37,6 +36,7 @@ class Faces:
         weakened originals, and of what is released.
       labels: (m,) the same where sex and age band look the same.
       kept: (m,) correlation of fine detail inside the face, before and after.
+      hashes: of the original faces' pixels.
       across: every person has at least two pictures.
       twins: faces left out since the same picture is there under another person.
     """
@@ -47,6 +47,7 @@ class Faces:
     released: NDArray[np.float32] = field(repr=False)
     labels: NDArray[np.intp] = field(repr=False)
     kept: NDArray[np.float32] = field(repr=False)
+    hashes: tuple[bytes, ...] = field(repr=False)
     across: bool
     twins: int = 0
 
@@ -80,8 +81,8 @@ class Faces:
         return replace(self, released=released)
 
     def digests(self, people: Iterable[int]) -> list[bytes]:
-        """Hashes of the originals' vectors: who is trained on must not be tested on."""
-        return [hashlib.sha256(self.original[at].tobytes()).digest() for at in self.of(people)]
+        """Hashes of the original faces: who is trained on must not be tested on."""
+        return [self.hashes[at] for at in self.of(people)]
 
     def kinds(self) -> NDArray[np.intp]:
         """(n,) what most of a person's faces look like: the same number, the same sex and age."""
@@ -106,8 +107,7 @@ def faces_of(observations: Observations, recogniser: int = 0) -> Faces:
     owner: dict[bytes, str] = {}
     twins = 0
     for sight in observations.sights():
-        look = hashlib.sha256(sight.rows[recogniser][0].tobytes()).digest()
-        if owner.setdefault(look, sight.person) != sight.person:
+        if owner.setdefault(sight.digest, sight.person) != sight.person:
             # Two people cannot share a face; an attacker would learn one by heart for the other.
             twins += 1
             continue
@@ -120,10 +120,11 @@ def faces_of(observations: Observations, recogniser: int = 0) -> Faces:
     if not sights:
         none = np.zeros((0, 1), np.float32)
         empty = np.zeros(0, np.intp)
-        return Faces(empty, none, none, none, empty, none[:, 0], False, twins)
+        return Faces(empty, none, none, none, empty, none[:, 0], (), False, twins)
     rows = np.stack([sight.rows[recogniser] for sight in sights]).astype(np.float32)
     kept = np.array([sight.kept for sight in sights], np.float32)
     kinds = [(sight.face.likely("sex"), sight.face.likely("age")) for sight in sights]
     labels = np.array([sorted(set(kinds), key=str).index(kind) for kind in kinds])
     parts = (rows[:, 0], rows[:, 1], rows[:, 2])
-    return Faces(np.array(who), *parts, labels, kept, across, twins)
+    hashes = tuple(sight.digest for sight in sights)
+    return Faces(np.array(who), *parts, labels, kept, hashes, across, twins)

@@ -79,6 +79,14 @@ def null_control(shuffled: Ranked, what: str, *, seed: int = 0) -> Guard:
     )  # fmt: skip
 
 
+def dealt(count: int, *, seed: int = 0) -> NDArray[np.intp]:
+    """Everybody's successor in one large round, by lot: nobody gets what is his own."""
+    order = np.random.default_rng(seed).permutation(count)
+    successor = np.empty(count, np.intp)
+    successor[order] = np.roll(order, 1)
+    return successor
+
+
 def exposed(hits: Sequence[float] | NDArray[np.float64], how: str) -> tuple[Exposed, ...]:
     """The people hit hardest, under pseudonyms by lot."""
     scores = np.asarray(hits, float)

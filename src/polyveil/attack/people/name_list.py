@@ -80,8 +80,9 @@ class NameList:
     def read(self, text: str) -> dict[int, str]:
         """Person -> the surest way in which one of his names is read in a text."""
         found: dict[int, str] = {}
-        for number, view in enumerate(views(text)):
-            for at, level in self._in(view.text):
+        readings = dict.fromkeys((text, *(view.text for view in views(text))))
+        for number, reading in enumerate(readings):
+            for at, level in self._in(reading):
                 surest = "disguised" if number and level == "full" else level
                 person = self.spellings[at][0]
                 if LEVELS.index(surest) > LEVELS.index(found.get(person, LEVELS[0])):
@@ -92,36 +93,32 @@ class NameList:
     def _in(self, text: str) -> Iterator[tuple[int, str]]:
         raw = _WORD.findall(text)
         words = {fold(word) for word in raw}
-        # A name at the head of a sentence and a word of the dictionary look the same.
-        capital = {fold(word) for word in raw if word[0].isupper()} - english()
+        capital = {fold(word) for word in raw if word[0].isupper()}
         whole: dict[int, int] = defaultdict(int)
         near: dict[int, set[str]] = defaultdict(set)
         for word in words:
             for at in self._by_word.get(word, ()):
                 whole[at] += 1
-                if word in capital and len(word) >= _SHORTEST_PART:
+                # A name at the head of a sentence and a word of the dictionary look the same.
+                if word in capital - english() and len(word) >= _SHORTEST_PART:
                     yield at, "part"
             for form in _nearby(word):
                 for at in self._by_near.get(form, ()):
                     near[at].add(word)
         for at, count in whole.items():
-            if count >= len(set(self.spellings[at][1])) and (
-                count > 1 or _rare(self.spellings[at])
-            ):
+            name = set(self.spellings[at][1])
+            # Who is called by everyday words is meant where they are written as a name.
+            if count >= len(name) and (name - english() or (count > 1 and name <= capital)):
                 yield at, "full"
         for at, close in near.items():
-            name = self.spellings[at][1]
-            if len(name) > 1 and all(any(_one_off(w, word) for w in close) for word in name):
+            name = set(self.spellings[at][1])
+            clear = len(name) > 1 and bool(name - english())
+            if clear and all(any(_one_off(one, word) for one in close) for word in name):
                 yield at, "misspelt"
         run = "".join(fold(word) for word in raw)
         for at, joined in self._runs.items():
             if joined in run:
                 yield at, "disguised"
-
-
-def _rare(spelling: tuple[int, tuple[str, ...]]) -> bool:
-    """Whether a name of one word can be told from an everyday word."""
-    return spelling[1][0] not in english() and len(spelling[1][0]) >= _SHORTEST_PART
 
 
 def _nearby(word: str) -> set[str]:

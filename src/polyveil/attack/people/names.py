@@ -19,6 +19,7 @@ from polyveil.attack.guard import Guard
 from polyveil.attack.people.hashes import HashDictionary
 from polyveil.attack.people.judging import (
     MARGIN,
+    dealt,
     enough_people,
     exposed,
     null_control,
@@ -199,7 +200,7 @@ def _guards(evidence: Read, original: float, others: float) -> tuple[Guard, ...]
     return (
         strong(original, others, "original texts"),
         enough_people(len(hits)),
-        null_control(_as_ranked(np.roll(hits, 1, axis=1)), "names"),
+        null_control(_as_ranked(hits[:, dealt(len(hits))]), "names"),
     )
 
 

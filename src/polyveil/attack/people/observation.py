@@ -9,6 +9,7 @@ are kept. Everything here is secret.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -53,12 +54,14 @@ class Sight:
       face: the original's, with attributes.
       rows: for each recogniser float16 (3, d): original, weakened original, released.
       kept: correlation of the inside of the face before and after, in [-1, 1].
+      digest: hash of the original face's pixels, aligned.
     """
 
     person: str
     face: Face
     rows: tuple[NDArray[np.float16], ...] = field(repr=False)
     kept: float
+    digest: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,16 +213,14 @@ def _pictures(
     faces = _alignment().faces(old, found)
     shown = _in_released(faces, old, new)
     control = weaken(old)
-    sights = tuple(
-        Sight(
-            person if at == 0 else f"{person}, record {before.id}, face {at}",
-            face,
-            tuple(_rows(one, (old, face), (control, face), (new, twin)) for one in recognisers),
-            _correlation(_inside(old, face), _inside(new, twin)),
-        )
-        for at, (face, twin) in enumerate(zip(faces, shown, strict=True))
-    )
-    return sights, (Look.of(old, faces), Look.of(new, shown))
+    sights = []
+    for at, (face, twin) in enumerate(zip(faces, shown, strict=True)):
+        whose = person if at == 0 else f"{person}, record {before.id}, face {at}"
+        rows = tuple(_rows(one, (old, face), (control, face), (new, twin)) for one in recognisers)
+        source, result = _inside(old, face), _inside(new, twin)
+        digest = hashlib.sha256(source.tobytes()).digest()
+        sights.append(Sight(whose, face, rows, _correlation(source, result), digest))
+    return tuple(sights), (Look.of(old, faces), Look.of(new, shown))
 
 
 def _rows(recogniser: Recogniser, *views: tuple[NDArray[np.uint8], Face]) -> NDArray[np.float16]:

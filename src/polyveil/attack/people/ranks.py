@@ -20,6 +20,7 @@ from polyveil.verify.interval import Interval, bootstrap, clopper_pearson
 
 RANKS = (1, 5, 10)
 PERMUTATIONS = 9999
+_AT_ONCE = 500
 _FEW = 10
 """People who must have been found at least once, and as many missed, for a bootstrap alone."""
 
@@ -60,16 +61,16 @@ class Ranked:
           strata: (n,) people of one number may be told from others by what is kept on purpose; then
             the chance if he had known nothing more than that.
         """
-        draw = np.random.default_rng(seed)
-        rows = np.arange(self.people)
         kinds = self.gallery if strata is None else self.gallery * (strata.max() + 1) + strata
-        members = [np.flatnonzero(kinds == one) for one in np.unique(kinds)]
+        groups = [np.flatnonzero(kinds == one) for one in np.unique(kinds)]
+        draw = np.random.default_rng(seed)
         seen, more = float(np.trace(self.named)), 0
-        truth = rows.copy()
-        for _ in range(PERMUTATIONS):
-            for group in members:
-                truth[group] = group[draw.permutation(len(group))]
-            more += float(self.named[rows, truth].sum()) >= seen - 1e-6
+        for left in range(PERMUTATIONS, 0, -_AT_ONCE):
+            found = np.zeros(min(_AT_ONCE, left))
+            for group in groups:
+                truth = draw.permuted(np.tile(group, (len(found), 1)), axis=1)
+                found += self.named[group[None], truth].sum(axis=1)
+            more += int((found >= seen - 1e-6).sum())
         return (1 + more) / (1 + PERMUTATIONS)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.people.faces import Faces, faces_of
+from polyveil.attack.people.judging import dealt
 from polyveil.attack.people.learner import FOLDS, learn
 from polyveil.attack.people.observation import Observations
 from polyveil.attack.people.ranks import Ranked, rank
@@ -145,16 +146,14 @@ def _with_controls(
     found = released or attacker(faces)
     same = (faces.labels[:, None] == faces.labels[None]).astype(np.float32)
     told = rank(same, faces.who, found.gallery, across=faces.across, seed=seed)
-    dealt = faces.showing(faces.released[_dealt(faces.who, seed)])
-    return found, attacker(faces.showing(faces.control)), attacker(dealt), told
+    others = faces.showing(faces.released[_of_others(faces.who, seed)])
+    return found, attacker(faces.showing(faces.control)), attacker(others), told
 
 
-def _dealt(who: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
+def _of_others(who: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
     """For each face one of another person's: everybody gets the faces of his successor by lot."""
     people = int(who.max()) + 1
-    order = np.random.default_rng(seed).permutation(people)
-    successor = np.empty(people, np.intp)
-    successor[order] = np.roll(order, 1)
+    successor = dealt(people, seed=seed)
     own = [np.flatnonzero(who == person) for person in range(people)]
     rank_in = np.array([(who[:at] == person).sum() for at, person in enumerate(who)])
     theirs = [own[successor[person]] for person in who]

@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
-from polyveil.attack.people.judging import MARGIN, enough_people, exposed, null_control, p_value
+from polyveil.attack.people.judging import (
+    MARGIN,
+    dealt,
+    enough_people,
+    exposed,
+    null_control,
+    p_value,
+)
 from polyveil.attack.people.name_list import words_of
 from polyveil.attack.people.names import THREAT, called_of
 from polyveil.attack.people.observation import Observations
@@ -82,7 +89,7 @@ class StandInGuessing:
             _learned(agree, part),
             _learned(agree[:, :, kept], part),
             _learned(_agreement(careless, old)[0], part),
-            _learned(np.roll(agree, 1, axis=0), part),
+            _learned(agree[dealt(len(agree), seed=self.seed)], part),
             np.array([kinds[_kind(name)] for name in old], np.intp),
         )
 

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
-from polyveil.attack.people.judging import MARGIN, enough_people, exposed, null_control, p_value
+from polyveil.attack.people.judging import (
+    MARGIN,
+    dealt,
+    enough_people,
+    exposed,
+    null_control,
+    p_value,
+)
 from polyveil.attack.people.name_list import LEVELS, NameList, words_of
 from polyveil.attack.people.observation import Observations, Observed, Words
 from polyveil.attack.people.ranks import RANKS, Ranked, first_places, within
@@ -122,11 +129,10 @@ class TextToFace:
         known = np.diag([_NAMED["full"] if any(map(words_of, own)) else 0.0 for own in album.names])
         kinds = _kinds(album.faces)
         same = (_kinds(album.seen, album.faces)[:, None] == kinds[None]).astype(float)
-        dealt = np.roll(np.arange(len(kinds)), 1)
         both = by_looks + by_name
         return Picked(
             _rank(both), _rank(old_looks + old_names), _rank(by_looks), _rank(old_looks),
-            _rank(plain + known), _rank(both[dealt]), _rank(same), kinds,
+            _rank(plain + known), _rank(both[dealt(len(both), seed=self.seed)]), _rank(same), kinds,
             int((np.ptp(both, axis=1) == 0).sum()), album.across,
         )  # fmt: skip
 
