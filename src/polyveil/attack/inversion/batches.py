@@ -39,13 +39,13 @@ class Searched:
 
     Attributes:
       costs: of each batch, after each step; empty if nothing was searched for.
-      twice: final cost of the first batch with twice the steps; None likewise.
+      more: final cost of the first batch with twice the steps or more; None likewise.
       small: R² from a plain gradient of one record on a small net.
       undefended: R² from a plain gradient on the target's network; None if it is plain anyway.
     """
 
     costs: tuple[tuple[float, ...], ...]
-    twice: float | None
+    more: float | None
     small: float
     undefended: float | None
 
@@ -61,14 +61,14 @@ class Searched:
                 f"from an unprotected gradient of this network it rebuilds R² "
                 f"{self.undefended:.2f}",
             )  # fmt: skip
-        if self.twice is not None:
+        if self.more is not None:
             once = self.costs[0][-1]
             # A tenth of a cost of 1e-4 rebuilds nothing more that one could see.
-            enough = self.twice >= 0.9 * once or once < 1e-3
+            enough = self.more >= 0.9 * once or once < 1e-3
             yield Guard(
                 "more effort changes nothing", "false comfort", enough,
-                f"twice the steps bring the mismatch of the gradients from {once:.3g} to "
-                f"{self.twice:.3g}",
+                f"more steps bring the mismatch of the gradients from {once:.3g} to "
+                f"{self.more:.3g}",
             )  # fmt: skip
 
 

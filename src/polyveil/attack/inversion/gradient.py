@@ -37,6 +37,8 @@ from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 
 Array: TypeAlias = NDArray[Any]
+ENOUGH = 100
+"""Steps below which a search is not even compared with twice its own, but with so many."""
 REHEARSALS = 3
 """Gradients of single records of his own by which the attacker learns what a guess is worth."""
 
@@ -113,7 +115,7 @@ class GradientInversion:
         return f"gradient inversion, batches of {self.records}, {' and '.join(self.methods)}{steps}"
 
     def attempt(self, target: GradientSource) -> Evidence:
-        """Rebuilds every batch, then a control that must succeed and one with twice the effort."""
+        """Rebuilds every batch, then a control that must succeed and once more with more effort."""
         before = target.queries
         order = np.random.default_rng(self.seed).permutation(len(self.victims))
         rows = order[: self.records * self.batches]
@@ -230,18 +232,18 @@ class GradientInversion:
     def _controls(
         self, target: GradientSource, batches: list[Batch], leaked: Gradient, labels: Tensor
     ) -> Searched:
-        """The same attack where it must succeed, undefended, and once more with twice the steps."""
+        """The same attack where it must succeed, undefended, and once more with more steps."""
         small = GradientSource(_small(self.known, self.seed))
         plain = self._explained(small, 1, only_search=True)
         open_ = self._explained(target.undefended(), self.records) if target.release else None
-        twice = None
+        more = None
         if batches[0].match is not None:
-            harder = replace(self.search, steps=2 * self.search.steps)
+            harder = replace(self.search, steps=max(2 * self.search.steps, ENOUGH))
             ranges = ranges_of(self.known.inputs)
-            twice = match(target, leaked, labels, ranges, harder, seed=self.seed).cost
+            more = match(target, leaked, labels, ranges, harder, seed=self.seed).cost
         return Searched(
             costs=tuple(one.match.costs for one in batches if one.match is not None),
-            twice=twice,
+            more=more,
             small=plain,
             undefended=open_,
         )
