@@ -7,21 +7,29 @@ stands in full further down.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from polyveil.attack.guard import Guard
-from polyveil.attack.result import AttackResult
+from polyveil.attack.result import AttackResult, Curve
 from polyveil.report import audit_words as words
 from polyveil.report import bars, figures, sentences
 from polyveil.report.audit import AuditReport, ThreatFinding
 from polyveil.report.audit_sheet import first_sheet
 from polyveil.report.claim_bar import claim_bar
 from polyveil.report.html import environment, frame, stage_rows
-from polyveil.report.plots import plots_of
+from polyveil.report.plots import Plot, plots_of, size
+from polyveil.report.threats import VERDICT_ORDER
 from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 EXPOSED = 10
+"""Records a result lists on the page; the JSON has all."""
+PLOTS = 6
+"""Plots a threat has on the page; the JSON has all curves."""
+BUDGET = 900_000
+"""Characters of lines on one page: leaves as much again for everything else of the 2 MB."""
 BAR = 400.0
 
 
@@ -37,10 +45,10 @@ def render_audit(report: AuditReport) -> str:
         summed=sentences.seconds(sum(one.seconds for one in report.times)),
         words=words,
         write=figures,
-        findings=findings,
-        sheet=first_sheet(report),
+        rows=_threat_rows(findings),
+        sheet=first_sheet(report, findings),
         claims=[(one, claim_bar(one)) for one in words.ranked(report.claims)],
-        results=[_finding(i, one) for i, one in enumerate(_tested(findings), start=1)],
+        results=_results(findings),
         utility=[("", [_measure(one) for one in report.utility])] if report.utility else [],
         failures=_failures(report),
         healthy=[(one, _passed(one)) for one in report.attacks],
@@ -49,24 +57,71 @@ def render_audit(report: AuditReport) -> str:
     )
 
 
-def _tested(findings: tuple[ThreatFinding, ...]) -> list[ThreatFinding]:
-    return [one for one in findings if one.verdict != "not tested"]
+def _results(findings: tuple[ThreatFinding, ...]) -> list[dict[str, Any]]:
+    """What was found about each threat that was tested, with as many plots as a page can hold."""
+    shown: list[dict[str, Any]] = []
+    left = BUDGET
+    for finding in findings:
+        if finding.attacks:
+            plots = plots_of(_curves(finding))
+            few = tuple(_fitting(plots[:PLOTS], left))
+            left -= sum(map(size, few))
+            facts = _finding(finding)
+            more = {"number": len(shown) + 1, "plots": few, "unplotted": len(plots) - len(few)}
+            shown.append(facts | more)
+    return shown
 
 
-def _finding(number: int, finding: ThreatFinding) -> dict[str, Any]:
-    """One threat: its attacks side by side with a plot that holds the curves of all of them."""
+def _fitting(plots: tuple[Plot, ...], budget: int) -> Iterator[Plot]:
+    """Plots in order, as long as they fit together."""
+    for plot in plots:
+        budget -= size(plot)
+        if budget < 0:
+            return
+        yield plot
+
+
+def _threat_rows(findings: tuple[ThreatFinding, ...]) -> list[dict[str, Any]]:
+    """A row for each thing that an attacker has and knows: two attacks may differ in that."""
+    rows = []
+    for one in findings:
+        for threat in dict.fromkeys(attack.threat for attack in one.attacks) or [one.threat]:
+            attacks = [attack for attack in one.attacks if attack.threat == threat]
+            verdicts = [attack.verdict for attack in attacks] or [one.verdict]
+            rows.append(
+                {
+                    "threat": threat,
+                    "attacks": attacks,
+                    "why_not": "" if attacks else one.sentence,
+                    "verdict": min(verdicts, key=VERDICT_ORDER.index),
+                }
+            )
+    return rows
+
+
+def _finding(finding: ThreatFinding) -> dict[str, Any]:
     several = len(finding.attacks) > 1
     return {
-        "number": number,
         "threat": finding.threat,
         "attacks": [_result(one) for one in finding.attacks],
-        "plots": plots_of(curve for one in finding.attacks for curve in one.curves),
         "measured": [
             (one.attack if several else "", [_measure(each) for each in one.measures])
             for one in finding.attacks
             if one.measures
         ],
     }
+
+
+def _curves(finding: ThreatFinding) -> list[Curve]:
+    """All curves of a threat; one that is called as another attack's gets its attack's name."""
+    owned = [(attack, curve) for attack in finding.attacks for curve in attack.curves]
+    callers: dict[str, set[str]] = {}
+    for attack, curve in owned:
+        callers.setdefault(curve.name, set()).add(attack.attack)
+    return [
+        replace(curve, name=attack.attack) if len(callers[curve.name]) > 1 else curve
+        for attack, curve in owned
+    ]
 
 
 def _result(result: AttackResult) -> dict[str, Any]:
@@ -86,11 +141,12 @@ def _strip(result: AttackResult) -> dict[str, float] | None:
     if result.headline.unit != "share":
         return None
     low, high = (value.low, value.high) if isinstance(value, Interval) else (value, value)
+    low, high, beside = (min(max(x, 0.0), 1.0) for x in (low, high, result.baseline))
+    wide = max(0.8, 100 * (high - low))
     return {
-        "low": round(100 * low, 2),
-        "wide": round(max(0.8, 100 * (high - low)), 2),
-        "dot": round(100 * result.headline.estimate, 2),
-        "baseline": round(100 * result.baseline, 2),
+        "low": round(min(100 * low, 100 - wide), 2),
+        "wide": round(wide, 2),
+        "baseline": round(min(100 * beside, 99.3), 2),
     }
 
 

@@ -8,10 +8,11 @@ threats left out, until they fit. Nothing is lost: the parts that follow hold al
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyveil.report.audit import AuditReport, ThreatFinding
-from polyveil.report.audit_words import ranked, reason, short
+from polyveil.report.audit_words import capital, ranked, reason, short
 
 GROUPS: tuple[tuple[str, str, str], ...] = (
     (
@@ -99,22 +100,29 @@ class Sheet:
         return sum(group.lines for group in self.groups) + warnings + GAP * bool(self.left_out)
 
 
-def first_sheet(report: AuditReport) -> Sheet:
-    """The fullest sheet that fits on one page."""
-    tested = sum(1 for one in report.threats if one.verdict != "not tested")
-    tries = [(letters, tested) for letters in LETTERS]
-    tries += [(LETTERS[-1], threats) for threats in range(tested - 1, 0, -1)]
+def first_sheet(report: AuditReport, findings: Sequence[ThreatFinding]) -> Sheet:
+    """The fullest sheet that fits on one page.
+
+    Args:
+      findings: `report.threats`, the gravest first.
+    """
+    tested = [one for one in findings if one.verdict != "not tested"]
+    tries = [(letters, len(tested)) for letters in LETTERS]
+    tries += [(LETTERS[-1], threats) for threats in range(len(tested) - 1, 0, -1)]
     for letters, threats in tries:
-        sheet = _sheet(report, letters, threats)
+        sheet = _sheet(report, findings, letters, tested[:threats])
         if sheet.lines <= LINES:
             break
     return sheet
 
 
-def _sheet(report: AuditReport, letters: int, threats: int) -> Sheet:
-    findings = report.threats
-    tested = [one for one in findings if one.verdict != "not tested"]
-    printed = {one.threat.id for one in tested[:threats]}
+def _sheet(
+    report: AuditReport,
+    findings: Sequence[ThreatFinding],
+    letters: int,
+    shown: Sequence[ThreatFinding],
+) -> Sheet:
+    printed = {one.threat.id for one in shown}
     groups = []
     for risk, title, question in GROUPS:
         every = [one for one in findings if _group(one) == risk]
@@ -127,13 +135,19 @@ def _sheet(report: AuditReport, letters: int, threats: int) -> Sheet:
             groups.append(SheetGroup(title, question, rows, _gap(every)))
     if report.claims:
         groups.append(_claims(report, letters))
-    return Sheet(tuple(groups), _warnings(report), len(tested) - len(printed))
+    tested = sum(1 for one in findings if one.verdict != "not tested")
+    return Sheet(tuple(groups), _warnings(report), tested - len(shown))
 
 
 def _row(one: ThreatFinding, letters: int, printed: bool) -> SheetRow:
     said = short(one.sentence, letters)
     return SheetRow(
-        one.verdict, short(one.threat.attacker, 80), said, one.sentence, reason(one), printed
+        one.verdict,
+        capital(short(one.threat.attacker, 80)),
+        said,
+        one.sentence,
+        reason(one),
+        printed,
     )
 
 
@@ -162,7 +176,7 @@ def _gap(every: list[ThreatFinding]) -> str:
     if not every:
         return "No attack of this kind was run; nothing is known."
     names = [one.threat.attacker for one in every if one.verdict == "not tested"]
-    said = "; ".join(short(name, 60) for name in names[:MOST])
+    said = capital("; ".join(short(name, 60) for name in names[:MOST]))
     left = len(names) - MOST
     return said + (f"; {left} more in part 3." if left > 0 else "." if said else "")
 

@@ -173,7 +173,7 @@ def summary(report: AuditReport) -> str:
     for one in report.threats:
         if one.verdict != "not tested":
             said = " ".join(filter(None, (one.sentence, reason(one))))
-            lines.append(f"{_capital(one.verdict)}: {one.threat.attacker}. {said}")
+            lines.append(f"{capital(one.verdict)}: {capital(one.threat.attacker)}. {said}")
     lines += [
         f"Claim {one.verdict}: {one.sentence or one.statement}" for one in ranked(report.claims)
     ]
@@ -190,7 +190,8 @@ def notebook(report: AuditReport) -> str:
     """The overview for a notebook: the outcome in a sentence and one row an attack."""
     from polyveil.attack.notebook import overview
 
-    return overview(report.attacks, bottom_line(report))
+    gravest_first = [attack for one in report.threats for attack in one.attacks]
+    return overview(gravest_first, bottom_line(report))
 
 
 def spread(measure: Measure) -> str:
@@ -198,7 +199,8 @@ def spread(measure: Measure) -> str:
     value = measure.value
     if not isinstance(value, Interval):
         return "no interval was computed"
-    return f"{ends(measure)} ({value.method}, n\u00a0=\u00a0{value.n:,})"
+    method = value.method.replace(" %", "\u00a0%")
+    return f"{ends(measure)} ({method}, n\u00a0=\u00a0{value.n:,})"
 
 
 def row(result: AttackResult) -> dict[str, str]:
@@ -218,5 +220,6 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The same text, as a sentence begins."""
     return text[:1].upper() + text[1:]

@@ -16,10 +16,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from polyveil.report.axes import Axis, AxisTick, axis_over, pair_of_logs
-from polyveil.report.figures import figure
+from polyveil.report.figures import figure, tick
 
 if TYPE_CHECKING:
     from polyveil.attack.result import Curve
@@ -35,15 +38,24 @@ LINE = 12.0
 LETTERS = 15
 SERIES = 4
 """Lines in one plot; more would need a fifth colour that every eye can tell from the others."""
+COLUMN = 2.0
+"""Units of width within which a line shows no more than where it enters, turns and leaves."""
+CLOSE = 0.15
+"""Units by which a drawn line may miss a point that was left out."""
 MARKED = 12
 """Up to so many measured points are shown as points."""
 
-_SHARE = re.compile(r"\b(rate|share|fpr|tpr|accuracy|ars|asr|recall|positives?|alarms?)\b", re.I)
+Point: TypeAlias = tuple[float, float]
+Floats: TypeAlias = NDArray[np.float64]
+
+_SHARE = re.compile(
+    r"\b(rate|share|fpr|tpr|accuracy|ars|asr|recall|positives?|alarms?|agreement)\b", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A line's name, in one or two lines of text, at `x`, the first of them at `y`."""
+    """A line's name, in one to three lines of text, at `x`, the first of them at `y`."""
 
     x: float
     y: float
@@ -59,7 +71,7 @@ class Series:
     slot: int
     points: str
     band: str
-    dots: tuple[tuple[float, float], ...]
+    dots: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +87,18 @@ class Plot:
     x_ticks: tuple[AxisTick, ...]
     y_ticks: tuple[AxisTick, ...]
     series: tuple[Series, ...]
-    chance: str
+    chance: tuple[str, ...]
     labels: tuple[Label, ...]
     x_label: str
     y_label: str
     title: str
     words: str
+
+
+def size(plot: Plot) -> int:
+    """Characters that its lines and bands take up on a page."""
+    lines = [text for one in plot.series for text in (one.points, one.band)]
+    return sum(map(len, (*lines, *plot.chance)))
 
 
 def plots_of(curves: Iterable[Curve]) -> tuple[Plot, ...]:
@@ -169,7 +187,7 @@ def apart(
 
 
 def _wrapped(name: str) -> tuple[str, ...]:
-    return tuple(textwrap.wrap(name, LETTERS, max_lines=2, placeholder=" …")) or ("",)
+    return tuple(textwrap.wrap(name, LETTERS, max_lines=3, placeholder=" …")) or ("",)
 
 
 def _plot(
@@ -177,7 +195,7 @@ def _plot(
 ) -> Plot:
     first = curves[0]
     series = tuple(_series(slot, one, across, up) for slot, one in enumerate(curves))
-    chance = next((one for one in curves if one.chance), None)
+    guesses = [_path(thinned(_placed(c.x, c.chance, across, up))) for c in curves if c.chance]
     return Plot(
         width=width,
         height=max([up.start, *(one.y for one in labels)]) + BOTTOM,
@@ -188,7 +206,7 @@ def _plot(
         x_ticks=across.ticks,
         y_ticks=up.ticks,
         series=series,
-        chance=_path(thinned(_placed(chance.x, chance.chance, across, up))) if chance else "",
+        chance=tuple(dict.fromkeys(guesses)),
         labels=labels,
         x_label=_row(first.x_label, 52),
         y_label=_row(first.y_label, 52),
@@ -199,7 +217,7 @@ def _plot(
 
 def _series(slot: int, curve: Curve, across: Axis, up: Axis) -> Series:
     points = _placed(curve.x, curve.y, across, up)
-    band: list[tuple[float, float]] = []
+    band: list[Point] = []
     if curve.low and curve.high:
         band = thinned(_placed(curve.x, curve.high, across, up))
         band += thinned(_placed(curve.x, curve.low, across, up))[::-1]
@@ -207,25 +225,52 @@ def _series(slot: int, curve: Curve, across: Axis, up: Axis) -> Series:
     return Series(slot, _path(thinned(points)), _path(band), dots)
 
 
-def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The same line with no more points than the eye can tell: in each stretch of neighbours that
-    share a unit of x, the first, the least, the greatest and the last."""
-    kept: list[tuple[float, float]] = []
-    for _, group in groupby(points, key=lambda point: int(point[0])):
+def thinned(points: Sequence[Point]) -> list[Point]:
+    """The same line with no more points than the eye can tell.
+
+    In each stretch of neighbours that share a column, the first, the least, the greatest and the
+    last stay; of these, whatever lies on the straight line between others goes.
+    """
+    kept: list[Point] = []
+    for _, group in groupby(points, key=lambda point: point[0] // COLUMN):
         run = list(group)
         ys = [y for _, y in run]
         places = {0, ys.index(min(ys)), ys.index(max(ys)), len(run) - 1}
         kept += [run[at] for at in sorted(places)]
-    return kept
+    return _straightened(kept)
 
 
-def _placed(
-    xs: Sequence[float], ys: Sequence[float], across: Axis, up: Axis
-) -> list[tuple[float, float]]:
+def _straightened(points: Sequence[Point]) -> list[Point]:
+    """Ramer 1972, Douglas & Peucker 1973: drops points that a straight line passes closely."""
+    if len(points) < 3:
+        return list(points)
+    where = np.asarray(points)
+    needed = {0, len(points) - 1}
+    open_parts = [(0, len(points) - 1)]
+    while open_parts:
+        start, end = open_parts.pop()
+        off = _off(where[start + 1 : end], where[start], where[end])
+        if off.max() > CLOSE:
+            far = start + 1 + int(off.argmax())
+            needed.add(far)
+            open_parts += [(a, b) for a, b in ((start, far), (far, end)) if b - a > 1]
+    return [points[at] for at in sorted(needed)]
+
+
+def _off(points: Floats, start: Floats, end: Floats) -> Floats:
+    """Distance of each point from the stretch between two others."""
+    along, from_start = end - start, points - start
+    length = float(along @ along)
+    part = np.clip(from_start @ along / length, 0.0, 1.0) if length else np.zeros(len(points))
+    off: Floats = np.hypot(*(from_start - part[:, None] * along).T)
+    return off
+
+
+def _placed(xs: Sequence[float], ys: Sequence[float], across: Axis, up: Axis) -> list[Point]:
     return [(across.place(x), up.place(y)) for x, y in zip(xs, ys, strict=True)]
 
 
-def _path(points: Sequence[tuple[float, float]]) -> str:
+def _path(points: Sequence[Point]) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in points)
 
 
@@ -234,9 +279,11 @@ def _words(curve: Curve, across: Axis, up: Axis) -> str:
     at = [0, len(curve.x) - 1]
     if across.log:
         marks = [tick.value for tick in across.ticks if tick.value < across.last]
+        end = [] if across.unit == "share" else at[1:]
         at = [max((i for i, x in enumerate(curve.x) if x <= mark), default=0) for mark in marks]
+        at += end
     said = [
-        f"{figure(curve.y[i], up.unit)} at {figure(curve.x[i], across.unit)}"
+        f"{figure(curve.y[i], up.unit)} at {tick(curve.x[i], across.unit)}"
         for i in dict.fromkeys(at)
     ]
     return f"{curve.name}: {', '.join(said)}."
