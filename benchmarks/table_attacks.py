@@ -11,6 +11,8 @@ Releases: the rows themselves; with normal noise (share of each column's standar
 of others (nothing can leak); independent marginals; a Gaussian copula; a smoothed bootstrap, which
 copies; others' rows with 5 % and 20 % of the real ones among them.
 False accusations: fresh random splits, the release made from others. Power: the same, with copies.
+There the guards are left aside, with the attacks on known releases that they need: a guard can only
+take an accusation back, so that what is counted here is an upper bound.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -38,6 +42,7 @@ from polyveil.attack.hidden import Hidden
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
 from polyveil.attack.tables import Closest, Inference, Joining, Linkage, SinglingOut, Table
+from polyveil.attack.tables.seats import Seats
 from polyveil.attack.tables.table import stacked
 from polyveil.verify.interval import clopper_pearson
 
@@ -181,12 +186,38 @@ def brief(result: AttackResult) -> dict[str, Any]:
     """What a table of results needs."""
     return {
         "verdict": result.verdict,
+        "shown": result.shown,
         "estimate": result.headline.estimate,
         "baseline": result.baseline,
         "p_value": result.p_value,
         "seconds": result.effort.seconds,
         "failed guards": [one.name for one in result.guards if not one.passed],
     }
+
+
+def alone(found: dict[str, Any]) -> dict[str, Any]:
+    """What was found in the release in question stands for the known releases too."""
+    return dict.fromkeys(("release", "identity", "planted", "null"), found["release"])
+
+
+def lean(attack: Any, release: Table) -> AttackResult:
+    """The attack on this release and on no known one: a quarter of the time, guards aside."""
+
+    def released(self: Seats, seed: int) -> dict[str, Any]:
+        return {"release": self.release}
+
+    with patch.object(Seats, "releases", released):
+        started = time.perf_counter()
+        evidence = attack.attempt(release)
+    changed = {}
+    for part in fields(evidence):
+        value = getattr(evidence, part.name)
+        if isinstance(value, dict) and "release" in value:
+            changed[part.name] = alone(value)
+        elif part.name == "hits":
+            changed[part.name] = {learner: alone(hit) for learner, hit in value.items()}
+    result = attack.analyse(replace(evidence, **changed))
+    return replace(result, effort=replace(result.effort, seconds=time.perf_counter() - started))
 
 
 def trial(job: tuple[str, int, float]) -> list[dict[str, Any]]:
@@ -198,7 +229,7 @@ def trial(job: tuple[str, int, float]) -> list[dict[str, Any]]:
     release = salted(others, members, share, draw) if share else others
     found = []
     for attack, one in attacks(name, members, control, seed).items():
-        found.append({"data": name, "attack": attack, **brief(carry_out(one, release))})
+        found.append({"data": name, "attack": attack, **brief(lean(one, release))})
     if not share:
         # Members' rows in an order that belongs to nobody: no row can be found but by luck.
         shuffled = members.at(draw.permutation(len(members)))
@@ -235,8 +266,8 @@ def trained(part: Examples, epochs: int, seed: int) -> Net:
     return net
 
 
-def tumours(seed: int, noise: float) -> list[Examples]:
-    """Three parts of the tumours; a form with one answer of five hides beside the measurements.
+def tumours(seed: int, noise: float, answers: int) -> list[Examples]:
+    """Three parts of the tumours; a form with one of some answers hides beside the measurements.
 
     The answer is drawn at random: nothing but the model can tell it. With `noise`, so many labels
     are flipped, which only memory can learn.
@@ -245,7 +276,7 @@ def tumours(seed: int, noise: float) -> list[Examples]:
     draw = np.random.default_rng([seed, 5])
     rows = (pack.data - pack.data.mean(0)) / pack.data.std(0)
     order = draw.permutation(len(rows))
-    answer = np.eye(5)[draw.integers(0, 5, len(rows))]
+    answer = np.eye(answers)[draw.integers(0, answers, len(rows))]
     label = np.where(draw.random(len(rows)) < noise, 1 - pack.target, pack.target)
     parts = []
     for at in np.array_split(order, 3):
@@ -260,11 +291,12 @@ def attribute(job: tuple[int, str]) -> dict[str, Any]:
     torch.set_num_threads(1)
     seed, kind = job
     noise, epochs = {"null": (0.0, 30), "ordinary": (0.0, 30), "overfit": (0.5, 300)}[kind]
-    members, others, own = tumours(seed, noise)
+    answers = 2 if kind == "null" else 5
+    members, others, own = tumours(seed, noise, answers)
     half = np.arange(len(own)) % 2 == 0
     # Of a null target nobody on either side is known: it learned from half of the third part.
     part, own = (own.at(half), own.at(~half)) if kind == "null" else (members, own)
-    hidden = Hidden("form", slice(0, 5), 3 * torch.eye(5))
+    hidden = Hidden("form", slice(0, answers), 3 * torch.eye(answers))
     one = AttributeInference(members, others, own, hidden, seed=seed)
     target = Classifier(trained(part, epochs, seed))
     return {"attack": "attribute inference", "target": kind, **brief(carry_out(one, target))}
@@ -272,7 +304,7 @@ def attribute(job: tuple[int, str]) -> dict[str, Any]:
 
 def rates(found: list[dict[str, Any]]) -> dict[str, Any]:
     """How often a leak was called, and how often the test alone rejected at 5 %."""
-    called = sum(one["verdict"] == "leak demonstrated" for one in found)
+    called = sum(one["shown"] for one in found)
     rejected = sum(one["p_value"] <= 0.05 for one in found)
     share, test = clopper_pearson(called, len(found)), clopper_pearson(rejected, len(found))
     return {
@@ -313,9 +345,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    figures: dict[str, Any] = {"seconds by size": scaling()}
+    figures: dict[str, Any] = {}
     with ProcessPoolExecutor(given.workers) as pool:
-        figures["grid"] = [row for rows in spread(pool, grid, SETS) for row in rows]
         for name, share, trials in (
             ("diabetes", 0.0, given.trials),
             ("keystrokes", 0.0, given.trials),
@@ -329,6 +360,8 @@ def main() -> None:
                 if any(one["attack"] == attack for one in found)
             }
             keep(figures)
+        figures["grid"] = [row for rows in spread(pool, grid, SETS) for row in rows]
+        keep(figures)
         for kind, trials in (("null", given.trials), ("ordinary", 20), ("overfit", 20)):
             found = spread(pool, attribute, [(n, kind) for n in range(min(trials, given.trials))])
             figures[f"attribute inference, {kind}"] = {
@@ -337,6 +370,8 @@ def main() -> None:
                 "baseline": float(np.mean([one["baseline"] for one in found])),
             }
             keep(figures)
+        figures["seconds by size"] = scaling()
+        keep(figures)
     show(figures)
 
 

@@ -231,6 +231,8 @@ class _View:
     def common(self, outside: Points) -> float:
         """Share of members who have the most common value of others (of numbers: the median)."""
         values = outside[~np.isnan(outside[:, self.wanted]), self.wanted]
+        if not len(values):
+            return 0.0
         guess = _mode(values) if self._category else float(np.median(values))
         return float(self._right(np.array(guess), self.seats.members[:, self.wanted]).mean())
 
@@ -257,7 +259,8 @@ class _View:
         )
         draw = np.random.default_rng([self.seed, 11])
         rows = rows[draw.permutation(len(rows))[:_MOST_ROWS]]
-        values, people = rows[:, self.wanted], self.seats.people[:, self.known]
+        told = self.known[~np.isnan(rows[:, self.known]).all(0)]
+        values, people = rows[:, self.wanted], self.seats.people[:, told]
         settings: dict[str, Any] = {
             "max_iter": 60,
             "early_stopping": False,
@@ -268,10 +271,11 @@ class _View:
             model = ensemble.HistGradientBoostingRegressor(**settings)
         else:
             values = _frequent(values)
-            if len(np.unique(values)) == 1:
-                return np.full(len(people), values[0])
             model = ensemble.HistGradientBoostingClassifier(**settings)
-        model.fit(rows[:, self.known], values)
+        if not len(told) or len(np.unique(values)) == 1:
+            common = _mode(values) if self._category else np.median(values)
+            return np.full(len(people), common)
+        model.fit(rows[:, told], values)
         return np.asarray(model.predict(people), dtype=np.float64)
 
 
@@ -291,10 +295,12 @@ def _mode(values: NDArray[np.float64]) -> float:
 
 
 def _frequent(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values beyond the 50 most common become the most common: a class a tree costs time each."""
+    """Values beyond the 50 most common, and those that occur once, become the most common one:
+    every class costs a tree a round, and of a value seen once nothing can be learned."""
     found, counts = np.unique(values, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    return np.where(np.isin(values, found[order[:_MOST_CLASSES]]), values, found[order[0]])
+    kept = [at for at in order[:_MOST_CLASSES] if counts[at] > 1]
+    return np.where(np.isin(values, found[kept]), values, found[order[0]])
 
 
 def _measures(
