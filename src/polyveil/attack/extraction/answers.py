@@ -37,10 +37,11 @@ class Answers:
 
     @property
     def name(self) -> str:
-        """e.g. "probabilities rounded to 1 decimals"."""
+        """e.g. "probabilities rounded to one decimal"."""
+        places = "one decimal" if self.decimals == 1 else f"{self.decimals} decimals"
         said = {
             "probabilities": "all probabilities",
-            "rounded": f"probabilities rounded to {self.decimals} decimals",
+            "rounded": f"probabilities rounded to {places}",
             "top-1": "the likeliest class and its probability",
             "label": "the likeliest class alone",
         }
