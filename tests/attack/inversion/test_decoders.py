@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyveil.attack.inversion.decoder import Pairs, Ridge
@@ -50,6 +50,7 @@ def test_two_epochs_do_not_count_as_converged() -> None:
     assert enough.converged and enough.error < 0.1 * two.error
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=7))
 def test_seven_epochs_are_never_enough_without_a_turn(errors: list[float]) -> None:
     assert not settled(sorted(errors, reverse=True), patience=12)

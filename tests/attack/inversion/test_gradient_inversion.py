@@ -76,7 +76,7 @@ def figure(result: AttackResult, name: str) -> float:
     return next(one.estimate for one in (result.headline, *result.measures) if one.name == name)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 39), st.sampled_from([None, ClippedNoised(0.01, 0.0)]))
 def test_a_first_linear_layer_gives_its_input_to_the_last_digit(
     row: int, release: ClippedNoised | None
@@ -162,8 +162,10 @@ def test_the_hasty_attacker_is_flagged() -> None:
     result = run(hasty, GradientSource(convolutional(), release=ClippedNoised(1.0, 0.0)))
     assert not guard(result, "positive control")
     assert not guard(result, "works without the defence")
-    assert not guard(result, "more effort changes nothing")
     assert result.verdict == "inconclusive"
+    brisk = replace(hasty, search=Search(steps=2))
+    result = run(brisk, GradientSource(convolutional(), release=ClippedNoised(1.0, 0.0)))
+    assert not guard(result, "more effort changes nothing")
 
 
 def test_a_split_that_both_sides_share_is_flagged() -> None:

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyveil.attack.inversion import reconstruction
@@ -39,6 +39,7 @@ def test_the_interval_is_over_people_not_pictures() -> None:
     assert found.n == 3
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=6, max_size=6), st.integers(0, 6))
 def test_chance_never_exceeds_its_bound(nominated: list[int], hits: int) -> None:
     """Every way in which 6 originals could belong to 6 nominations, whatever these are."""
@@ -47,6 +48,7 @@ def test_chance_never_exceeds_its_bound(nominated: list[int], hits: int) -> None
     assert np.mean(ways) <= found_p(hits, 6, 6) + 1e-12
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=4, max_size=4), st.integers(0, 4))
 def test_chance_never_exceeds_its_bound_in_batches(nominated: list[int], hits: int) -> None:
     """Two batches of two from a gallery of six; a nomination is right if it is in its batch."""
