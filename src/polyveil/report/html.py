@@ -102,11 +102,15 @@ def stage_rows(times: tuple[StageTime, ...]) -> list[dict[str, Any]]:
             "stage": one.stage,
             "seconds": sentences.seconds(one.seconds),
             "items": one.items,
-            "each": sentences.number(1000 * one.seconds / one.items, "ms") if one.items else "",
+            "each": _each(one.seconds / one.items) if one.items else "",
             "length": bars.share_of(one.seconds, greatest),
         }
         for one in times
     ]
+
+
+def _each(spent: float) -> str:
+    return sentences.seconds(spent) if spent >= 10 else sentences.number(1000 * spent, "ms")
 
 
 @cache
