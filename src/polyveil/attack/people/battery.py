@@ -16,6 +16,7 @@ from polyveil.attack.people.pair import FolderPair
 from polyveil.attack.people.real_faces import RealFaces
 from polyveil.attack.people.recogniser import LocalPatterns, Recogniser
 from polyveil.attack.people.recognition import Recognition, TrainedRecognition
+from polyveil.attack.people.singling_out import SinglingOut
 from polyveil.attack.people.stand_in_names import StandInGuessing
 from polyveil.attack.people.text_to_face import TextToFace
 from polyveil.attack.protocol import Attack, carry_out
@@ -116,7 +117,14 @@ def attack_pair(
 
 def attacks(recognisers: int = 1, *, seed: int = 0) -> list[tuple[Threat, Attack[Any, Any]]]:
     """Every attack with the threat that it stands for; what tells most for its time first."""
-    from polyveil.attack.people import consistency, context, names, recognition, text_to_face
+    from polyveil.attack.people import (
+        consistency,
+        context,
+        names,
+        recognition,
+        singling_out,
+        text_to_face,
+    )
 
     found: list[tuple[Threat, Attack[Any, Any]]] = [(names.THREAT, NameGuessing(seed=seed))]
     for at in range(recognisers):
@@ -125,6 +133,7 @@ def attacks(recognisers: int = 1, *, seed: int = 0) -> list[tuple[Threat, Attack
         found.append((recognition.NAIVE, RealFaces(at, seed=seed)))
     found.append((text_to_face.THREAT, TextToFace(seed=seed)))
     found.append((names.THREAT, StandInGuessing(seed=seed)))
+    found.append((singling_out.THREAT, SinglingOut(seed=seed)))
     found.append((context.THREAT, SourceMatch(seed=seed)))
     found.append((consistency.THREAT, RecordLinkage(recognisers - 1, seed=seed)))
     return found

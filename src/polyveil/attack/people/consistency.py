@@ -142,7 +142,10 @@ class RecordLinkage:
 
 def _faces(records: list[Observed], recogniser: int, side: int) -> NDArray[np.float64]:
     """Cosines of the main faces on one side (0 original, 2 released); 0 without a face."""
-    vectors = [one.sights[0].rows[recogniser][side] if one.sights else None for one in records]
+    vectors = [
+        one.sights[0].rows[recogniser][side] if one.sights and one.sights[0].rows else None
+        for one in records
+    ]
     size = next((len(one) for one in vectors if one is not None), 1)
     rows = np.stack([np.zeros(size) if one is None else one for one in vectors]).astype(float)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9

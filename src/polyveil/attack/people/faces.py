@@ -107,6 +107,8 @@ def faces_of(observations: Observations, recogniser: int = 0) -> Faces:
     owner: dict[bytes, str] = {}
     twins = 0
     for sight in observations.sights():
+        if not sight.rows:
+            continue
         if owner.setdefault(sight.digest, sight.person) != sight.person:
             # Two people cannot share a face; an attacker would learn one by heart for the other.
             twins += 1

@@ -26,11 +26,11 @@ from polyveil.attack.people.same_picture import Look
 from polyveil.detect.alignment import AlignmentModel
 from polyveil.detect.faces import find_faces
 from polyveil.detect.mentions import find_mentions
-from polyveil.errors import RecordError
+from polyveil.errors import RecordError, UnreadableRecord
 from polyveil.records.finding import Box, Face, Kind
 from polyveil.records.picture import decode
 from polyveil.records.record import Record, Refused
-from polyveil.verify.reidentify import weaken
+from polyveil.verify.reidentify import FEWEST, weaken
 
 MOST = 2000
 """Records that are read."""
@@ -52,7 +52,8 @@ class Sight:
     Attributes:
       person: equal for faces of equal persons, as far as the originals say who they are.
       face: the original's, with attributes.
-      rows: for each recogniser float16 (3, d): original, weakened original, released.
+      rows: for each recogniser float16 (3, d): original, weakened original, released; empty for
+        bystanders where enough people are labelled.
       kept: correlation of the inside of the face before and after, in [-1, 1].
       digest: hash of the original face's pixels, aligned.
     """
@@ -161,7 +162,9 @@ def observe(
     """
     started = time.monotonic()
     links = pair.chosen(most, seed=seed)
-    describe = partial(_observe, recognisers=tuple(recognisers))
+    # Where enough people are known, nobody asks who stands beside them; it costs as much again.
+    described = 1 if pair.people_with_several >= FEWEST else MOST_FACES
+    describe = partial(_observe, recognisers=tuple(recognisers), described=described)
     records: list[Observed] = []
     refused: list[Refused] = list(pair.broken)
     for number, one in enumerate(each(describe, pair.records(links)), start=1):
@@ -180,13 +183,15 @@ def observe(
     )
 
 
-def _observe(paired: Paired, recognisers: tuple[Recogniser, ...]) -> Observed | Refused:
+def _observe(
+    paired: Paired, recognisers: tuple[Recogniser, ...], described: int
+) -> Observed | Refused:
     """One pair; a record that cannot be read is one refusal."""
     link, before, after = paired
     person = f"record {link.original}" if link.person is None else f"person {link.person}"
     try:
         words = _words(before), _words(after)
-        sights, looks = _pictures(before, after, person, recognisers)
+        sights, looks = _pictures(before, after, person, recognisers, described)
     except RecordError as error:
         return Refused(before.id, type(error).__name__, str(error))
     called = after.image_name, after.person
@@ -204,7 +209,11 @@ def _words(record: Record) -> Words:
 
 
 def _pictures(
-    before: Record, after: Record, person: str, recognisers: tuple[Recogniser, ...]
+    before: Record,
+    after: Record,
+    person: str,
+    recognisers: tuple[Recogniser, ...],
+    described: int,
 ) -> tuple[tuple[Sight, ...], tuple[Look, Look] | None]:
     if before.image is None or after.image is None:
         return (), None
@@ -216,7 +225,11 @@ def _pictures(
     sights = []
     for at, (face, twin) in enumerate(zip(faces, shown, strict=True)):
         whose = person if at == 0 else f"{person}, record {before.id}, face {at}"
-        rows = tuple(_rows(one, (old, face), (control, face), (new, twin)) for one in recognisers)
+        rows = tuple(
+            _rows(one, (old, face), (control, face), (new, twin))
+            for one in recognisers
+            if at < described
+        )
         source, result = _inside(old, face), _inside(new, twin)
         digest = hashlib.sha256(source.tobytes()).digest()
         sights.append(Sight(whose, face, rows, _correlation(source, result), digest))
@@ -235,17 +248,10 @@ def _in_released(
     if down == across == 1.0:
         return list(faces)
     if abs(down / across - 1) > _SAME_SHAPE:
-        raise _Cropped
-    return [_scaled(face, across, down) for face in faces]
-
-
-class _Cropped(RecordError):
-    """The released picture shows another section, so that faces cannot be told apart by place."""
-
-    def __init__(self) -> None:
-        super().__init__(
+        raise UnreadableRecord(
             "picture: another shape than its original; expected the same section, perhaps resized."
         )
+    return [_scaled(face, across, down) for face in faces]
 
 
 def _scaled(face: Face, across: float, down: float) -> Face:

@@ -116,6 +116,12 @@ class FolderPair:
         """Whether the originals say, for some record, who it is about."""
         return any(link.person is not None for link in self.links)
 
+    @property
+    def people_with_several(self) -> int:
+        """How many people the originals label in more than one record."""
+        counts = Counter(link.person for link in self.links if link.person is not None)
+        return sum(count > 1 for count in counts.values())
+
     def chosen(self, most: int, *, seed: int = 0) -> tuple[Link, ...]:
         """At most so many links, in an order that may be cut off anywhere: two records of each
         person who has several come first, then people with one, then further records.

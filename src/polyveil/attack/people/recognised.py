@@ -44,6 +44,7 @@ class Recognised:
       across: he held another picture than the one he saw.
       kinds: (n,) the same where people look of one sex and age band.
       unchanged: (n,) whether a face of the person was left as it was.
+      left: (of faces, bystanders included, how many).
       recogniser, how: whose vectors; the way of learning, "" for none.
       guards: further ones.
       twins: faces left out, see `Faces`.
@@ -57,6 +58,7 @@ class Recognised:
     across: bool
     kinds: NDArray[np.intp] = field(repr=False)
     unchanged: NDArray[np.bool_] = field(repr=False)
+    left: tuple[int, int]
     recogniser: str
     how: str = ""
     guards: tuple[Guard, ...] = ()
@@ -162,9 +164,11 @@ def _measures(found: Recognised, name: str) -> tuple[Measure, ...]:
         for k in RANKS[1:]
         if found.released.chance(k) < 1
     )  # fmt: skip
+    left, faces = found.left
     unchanged = Measure(
-        "people with a face left as it was", _unchanged(found), better="lower", attacker=name,
-        note="Fine detail inside the face is the original's, saved anew at most.",
+        "faces left as they were", clopper_pearson(left, faces), better="lower", attacker=name,
+        note="Fine detail inside the face is the original's, saved anew at most; bystanders "
+        "included.",
     )  # fmt: skip
     return (*further, unchanged)
 
@@ -176,6 +180,8 @@ def _notes(found: Recognised) -> tuple[str, ...]:
             "The data set does not show enough people in several pictures, or does not say who "
             "they are (column person): an upper bound, since pose and light tell pictures apart."
         )
+    if found.how:
+        notes.append(f"Ways of learning that were picked on his own people: {found.how}.")
     if found.twins:
         notes.append(f"{found.twins:,} faces were left out: the same picture is there twice.")
     return tuple(notes)

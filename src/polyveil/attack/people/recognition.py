@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from polyveil.attack.people.faces import Faces, faces_of
+from polyveil.attack.people.faces import UNCHANGED, Faces, faces_of
 from polyveil.attack.people.judging import dealt
 from polyveil.attack.people.learner import FOLDS, learn
 from polyveil.attack.people.observation import Observations
@@ -75,7 +75,7 @@ class Recognition:
 
         found = _with_controls(attacker, faces, seed=self.seed)
         return Recognised(
-            *found, None, faces.across, faces.kinds(), faces.unchanged(),
+            *found, None, faces.across, faces.kinds(), faces.unchanged(), _left(target),
             target.recognisers[self.recogniser], twins=faces.twins,
         )  # fmt: skip
 
@@ -121,14 +121,21 @@ class TrainedRecognition:
         }
         return Recognised(
             *found, attacker(faces.showing(_rotated(faces.control, self.seed))),
-            faces.across, faces.kinds(), faces.unchanged(), target.recognisers[self.recogniser],
-            ", ".join(sorted(set(first.ways))), (prove_disjoint(parts).guard(),), faces.twins,
+            faces.across, faces.kinds(), faces.unchanged(), _left(target),
+            target.recognisers[self.recogniser], ", ".join(sorted(set(first.ways))),
+            (prove_disjoint(parts).guard(),), faces.twins,
         )  # fmt: skip
 
     def analyse(self, evidence: Recognised) -> AttackResult:
         """Rank-1 within parts of the people, beside chance."""
-        name = f"{evidence.recogniser}, trained on other people ({evidence.how})"
+        few = f" ({self.pairs:,} faces)" if self.pairs is not None else ""
+        name = f"{evidence.recogniser}, trained on other people{few}"
         return judged(name, TRAINED, evidence, seed=self.seed, models=4 * self.folds)
+
+
+def _left(target: Observations) -> tuple[int, int]:
+    kept = [sight.kept for sight in target.sights()]
+    return sum(one > UNCHANGED for one in kept), len(kept)
 
 
 def _enough(faces: Faces, least: int) -> Faces:
