@@ -31,8 +31,8 @@ def _work(models: int = 1, *, epochs: int = 8, batch: int = 24, **privacy: objec
     plan = Plan(
         DataPlan(Path("nowhere"), validation=0.0),
         PrivacyPlan(**{"epsilon": 1.0, **privacy}),  # type: ignore[arg-type]
-        (ModelPlan("cnn", {}),) * models,
-        training=TrainingPlan(epochs=epochs, batch_size=batch, physical_batch=16),
+        (ModelPlan("cnn", {"widths": (8,), "hidden": 0}),) * models,
+        training=TrainingPlan(epochs=epochs, batch_size=batch, physical_batch=64),
     )
     return Work.of(plan, train, None, bytes(32))
 
@@ -44,7 +44,7 @@ def one_thread() -> None:
 
 def test_the_right_run_is_not_accused() -> None:
     state = torch.get_rng_state()
-    result, check = audit_work(_work(), canaries=400, seed=1)
+    result, check = audit_work(_work(), canaries=300, seed=1)
     assert torch.equal(state, torch.get_rng_state())
     assert check.verdict == "not refuted"
     assert check.could_refute
@@ -62,14 +62,14 @@ def test_the_right_run_is_not_accused() -> None:
 
 def test_missing_noise_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polyveil.learn.mechanism.ClippedGaussian._shares", lambda self: (0.0, 0.0))
-    result, check = audit_work(_work(), canaries=400, seed=1)
+    result, check = audit_work(_work(), canaries=300, seed=1)
     assert check.refuted_by == ("accountant", "attack")
     assert result.verdict == "leak demonstrated"
 
 
 def test_missing_clipping_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clipper, "clip_weights", lambda norms, threshold: torch.ones_like(norms))
-    _, check = audit_work(_work(), canaries=400, seed=1)
+    _, check = audit_work(_work(), canaries=300, seed=1)
     assert check.refuted_by == ("accountant", "attack")
 
 
@@ -79,7 +79,7 @@ def test_noise_used_twice_is_caught_by_differences_alone(monkeypatch: pytest.Mon
         SecretNoise, "stream", lambda self, _, name, count: fresh(self, "once", name, count)
     )
     work = _work()
-    audit = OneRunAudit(1.0, WorkProcedure(work).facts, canaries=400, seed=1)
+    audit = OneRunAudit(1.0, WorkProcedure(work).facts, canaries=300, seed=1)
     evidence = audit.attempt(WorkProcedure(work))
     released, differences = audit.bounds(evidence)
     assert not released.contradicts(1.0)
@@ -94,10 +94,10 @@ def test_an_accountant_that_was_told_less_is_caught() -> None:
 
 
 def test_two_networks_and_views_and_flat_clipping_are_one_claim() -> None:
-    work = _work(2, epochs=2, clipping="flat")
+    work = _work(2, epochs=1, clipping="flat")
     work = replace(work, plan=replace(work.plan, training=replace(work.plan.training, augment=2)))
     result, check = audit_work(work, canaries=100, seed=1)
-    assert check.steps == check.of_steps == 40
+    assert check.steps == check.of_steps == 20
     assert check.recomputed == pytest.approx(1.0, rel=0.01)
     assert result.guards
 
