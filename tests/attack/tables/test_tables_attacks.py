@@ -15,8 +15,8 @@ from polyveil.attack.result import AttackResult
 from polyveil.attack.tables import Closest, Inference, Joining, Linkage, SinglingOut, Table
 from polyveil.attack.tables.closest import nearest_part
 from polyveil.attack.tables.joining import THREAT as JOINING
-from polyveil.attack.tables.linkage import scoreboard
 from polyveil.attack.tables.predicates import describe
+from polyveil.attack.tables.scoreboard import scoreboard
 from polyveil.attack.tables.singling_out import isolations
 from polyveil.attack.tables.table import stacked
 from polyveil.attack.tables.uniqueness import class_sizes, uniqueness_curve

@@ -14,7 +14,8 @@ the classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ from polyveil import _validate
 from polyveil.attack.guard import Guard
 from polyveil.attack.result import AttackResult, Effort, Exposed
 from polyveil.attack.tables import uniqueness
-from polyveil.attack.tables.contest import by_draws
+from polyveil.attack.tables.scoreboard import Search, search, swapped
 from polyveil.attack.tables.seats import FEWEST, PLANTED
-from polyveil.attack.tables.space import MEMORY, Points, Space
+from polyveil.attack.tables.space import Points, Space
 from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
@@ -39,34 +40,8 @@ THREAT = Threat(
     "the person's values in some columns",
     risk="linkability",
 )
-ECCENTRICITY = 1.5
-"""By how many standard deviations of all votes the first must lead the second to be claimed."""
 REACH = 0.5
 """Share of people that must be found where their rows themselves are released."""
-_DRAWS = 4999
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One release searched for everybody.
-
-    Attributes:
-      guess: row of the release named for each person, (n,).
-      rank: place of the right row, 1 the best; released rows + 1 where there is none.
-      claimed: the attacker is sure.
-      origin: of each row of the release, the person it came from, or -1.
-    """
-
-    guess: NDArray[np.intp] = field(repr=False)
-    rank: NDArray[np.intp] = field(repr=False)
-    claimed: NDArray[np.bool_] = field(repr=False)
-    origin: NDArray[np.intp] = field(repr=False)
-
-    @property
-    def found(self) -> NDArray[np.bool_]:
-        """bool (n,): the named row is the person's."""
-        right: NDArray[np.bool_] = self.origin[self.guess] == np.arange(len(self.guess))
-        return right
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +66,9 @@ class LinkageEvidence:
     @property
     def chance(self) -> float:
         """Share found by naming a row at random."""
-        search = self.searches["release"]
-        right = int((search.origin >= 0).sum())
-        return right / (len(search.guess) * len(self.released))
+        found = self.searches["release"]
+        right = int((found.origin >= 0).sum())
+        return right / (len(found.guess) * len(self.released))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,43 +121,24 @@ class Linkage:
         seats = np.full(len(self.members) + 1, -1)
         seats[rows] = np.arange(len(rows))
         origin = seats[origin]
+        find = partial(search, category=space.category, bandwidth=self.bandwidth, seed=self.seed)
         searches = {
-            name: self._search(known, points, truth, space)
+            name: find(known, points, truth)
             for name, (points, truth) in _releases(released, known, origin, draw).items()
         }
+        # The rows dealt to other people: what is named stays, whose it is changes.
+        searches["null"] = replace(searches["release"], origin=draw.permutation(origin))
         strangers = None
         if self.control is not None:
             others = space.points(self.control)[: self.most]
-            strangers = float(self._search(others, released, origin, space).claimed.mean())
+            strangers = float(find(others, released, origin).claimed.mean())
         return LinkageEvidence(searches, strangers, known, released, rows)
-
-    def _search(
-        self, known: Points, released: Points, origin: NDArray[np.intp], space: Space
-    ) -> Search:
-        step = max(1, MEMORY // (8 * len(released)))
-        draw = np.random.default_rng([self.seed, 8])
-        mine = np.full(len(known), -1)
-        held = np.flatnonzero(origin >= 0)
-        mine[origin[held[origin[held] < len(known)]]] = held[origin[held] < len(known)]
-        guess, rank = np.empty(len(known), np.intp), np.empty(len(known), np.intp)
-        claimed = np.empty(len(known), bool)
-        for start in range(0, len(known), step):
-            block = slice(start, min(start + step, len(known)))
-            votes = scoreboard(known[block], released, space.category, self.bandwidth)
-            # Equal votes are broken at random, never by the order of the rows.
-            votes += 1e-9 * draw.random(votes.shape)
-            guess[block] = votes.argmax(1)
-            claimed[block] = _eccentric(votes)
-            right = np.take_along_axis(votes, np.maximum(mine[block], 0)[:, None], 1)
-            place = (votes > right).sum(1) + 1
-            rank[block] = np.where(mine[block] >= 0, place, len(released) + 1)
-        return Search(guess, rank, claimed, origin)
 
     def analyse(self, evidence: LinkageEvidence) -> AttackResult:
         """Share of people whose row is named first, beside one in all released rows."""
-        search = evidence.searches["release"]
-        n, size = len(search.guess), len(evidence.released)
-        hits = int(search.found.sum())
+        found = evidence.searches["release"]
+        n, size = len(found.guess), len(evidence.released)
+        hits = int(found.found.sum())
         return AttackResult(
             attack=self.name,
             threat=THREAT,
@@ -199,19 +155,19 @@ class Linkage:
                 f"{n * evidence.chance:.1f}."
             ),
             guards=self._guards(evidence, hits),
-            p_value=swapped(search, seed=self.seed),
+            p_value=swapped(found, seed=self.seed),
             tolerance=self.tolerance,
             measures=(
-                *_ranks(search, size),
-                *_claims(search, evidence.strangers),
+                *_ranks(found, size),
+                *_claims(found, evidence.strangers),
                 *uniqueness.measures(evidence.known, "people"),
                 *uniqueness.measures(evidence.released, "release"),
             ),
             curves=(uniqueness.uniqueness_curve(evidence.known, "people", seed=self.seed),),
-            exposed=_exposed(search),
+            exposed=_exposed(found),
             effort=Effort(trials=1),
             not_tested=("other columns than the known ones", "known values that are wrong"),
-            arrays={"rank": search.rank, "claimed": search.claimed, "member_rows": evidence.rows},
+            arrays={"rank": found.rank, "claimed": found.claimed, "member_rows": evidence.rows},
         )
 
     def _guards(self, evidence: LinkageEvidence, hits: int) -> tuple[Guard, ...]:
@@ -253,40 +209,6 @@ class Linkage:
         )
 
 
-def scoreboard(
-    known: Points, released: Points, category: NDArray[np.bool_], bandwidth: float
-) -> NDArray[np.float64]:
-    """Votes (people, released rows): the sum over columns of weight x similarity.
-
-    The similarity of numbers is exp(-|difference| / bandwidth), of categories equality; the weight
-    is 1 / log(1 + rows that are close), so that a value that few have speaks loudest. What is
-    missing on either side does not vote.
-    """
-    votes = np.zeros((len(known), len(released)))
-    for column, is_category in enumerate(category):
-        gap = known[:, None, column] - released[None, :, column]
-        if is_category:
-            alike = (gap == 0).astype(np.float64)
-        else:
-            alike = np.nan_to_num(np.exp(-np.abs(gap) / bandwidth), nan=0.0)
-        close = (alike >= np.exp(-1.0)).sum(1, keepdims=True)
-        votes += alike / np.log1p(np.maximum(close, 1))
-    return votes
-
-
-def swapped(search: Search, *, draws: int = _DRAWS, seed: int = 0) -> float:
-    """Chance of so many found, had the rows been dealt to the people at random."""
-    draw = np.random.default_rng([seed, 9])
-    people = np.arange(len(search.guess))
-    reached = int(search.found.sum())
-
-    def deal() -> bool:
-        origin = draw.permutation(search.origin)
-        return int((origin[search.guess] == people).sum()) >= reached
-
-    return by_draws((deal() for _ in range(draws)), draws)
-
-
 def _releases(
     released: Points, known: Points, origin: NDArray[np.intp], draw: np.random.Generator
 ) -> Mapping[str, tuple[Points, NDArray[np.intp]]]:
@@ -298,7 +220,6 @@ def _releases(
         "release": (released, origin),
         "identity": (known, np.arange(len(known))),
         "planted": (planted, origin),
-        "null": (released, draw.permutation(origin)),
     }
 
 
@@ -315,20 +236,12 @@ def _checked(origin: NDArray[np.intp] | None, released: int, members: int) -> ND
     return found.astype(np.intp)
 
 
-def _eccentric(votes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    if votes.shape[1] < 2:
-        return np.zeros(len(votes), dtype=bool)
-    second, first = np.partition(votes, -2, axis=1)[:, -2:].T
-    stands_out: NDArray[np.bool_] = first - second > ECCENTRICITY * votes.std(1)
-    return stands_out
-
-
-def _ranks(search: Search, size: int) -> tuple[Measure, ...]:
-    n = len(search.guess)
+def _ranks(found: Search, size: int) -> tuple[Measure, ...]:
+    n = len(found.guess)
     return tuple(
         Measure(
             f"right row among the first {k}",
-            clopper_pearson(int((search.rank <= k).sum()), n),
+            clopper_pearson(int((found.rank <= k).sum()), n),
             better="lower",
             baseline={"chance": min(1.0, k / size)},
         )
@@ -337,14 +250,14 @@ def _ranks(search: Search, size: int) -> tuple[Measure, ...]:
     )
 
 
-def _claims(search: Search, strangers: float | None) -> tuple[Measure, ...]:
-    claimed = int(search.claimed.sum())
-    right = int((search.claimed & search.found).sum())
+def _claims(found: Search, strangers: float | None) -> tuple[Measure, ...]:
+    claimed = int(found.claimed.sum())
+    right = int((found.claimed & found.found).sum())
     beside = {} if strangers is None else {"people without a row": strangers}
     return (
         Measure(
             "people for whom the attacker is sure",
-            clopper_pearson(claimed, len(search.guess)),
+            clopper_pearson(claimed, len(found.guess)),
             better="lower",
             baseline=beside,
         ),
@@ -352,8 +265,8 @@ def _claims(search: Search, strangers: float | None) -> tuple[Measure, ...]:
     )
 
 
-def _exposed(search: Search) -> tuple[Exposed, ...]:
-    hit = np.flatnonzero(search.claimed & search.found)[:5]
+def _exposed(found: Search) -> tuple[Exposed, ...]:
+    hit = np.flatnonzero(found.claimed & found.found)[:5]
     return tuple(
         Exposed(f"record {place}", 1.0, "found, and the attacker is sure of it")
         for place, _ in enumerate(hit, start=1)
