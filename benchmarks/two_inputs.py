@@ -6,7 +6,7 @@ common to both). The network is trained here, on the training pairs; every figur
 at strengths that were fixed beforehand and not tuned. The noisy network adds normal noise to its
 joint features, also when it answers; it is attacked with gradients of one pass and of many.
 
-Run: python benchmarks/two_inputs.py [--records 500]
+Run: python benchmarks/two_inputs.py [--records 300]
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def pairs() -> tuple[Examples, Examples]:
     return part("train"), part("test")
 
 
-def trained(train: Examples, sigma: float, *, epochs: int = 3, seed: int = 0) -> TwoInputs:
-    """Adam, three passes over the pairs."""
+def trained(train: Examples, sigma: float, *, epochs: int = 2, seed: int = 0) -> TwoInputs:
+    """Adam, two passes over the pairs."""
     torch.manual_seed(seed)
     network = TwoInputs(sigma)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
@@ -191,7 +191,7 @@ def main() -> None:
     """Trains, attacks, prints, writes."""
     torch.set_num_threads(1)
     options = argparse.ArgumentParser()
-    options.add_argument("--records", type=int, default=500)
+    options.add_argument("--records", type=int, default=300)
     records = options.parse_args().records
     train, test = pairs()
     test = test.at(slice(0, records))
@@ -199,7 +199,7 @@ def main() -> None:
         "records": records,
         "budgets": {name: one.sentence for name, one in BUDGETS.items()},
         "plain": by_modality(train, test),
-        "noisy": noisy(train, test.at(slice(0, min(records, 250)))),
+        "noisy": noisy(train, test.at(slice(0, min(records, 150)))),
     }
     write("two_inputs", figures, packages=("torch", "numpy"))
 

@@ -2,6 +2,7 @@
 """Adversarial samples: inputs changed within a budget until the model errs, in one modality, in
 several, or in all at once, with the health of each figure beside it."""
 
+from polyveil.attack.evasion.affordable import affordable
 from polyveil.attack.evasion.apgd import APGD
 from polyveil.attack.evasion.attack import Evasion
 from polyveil.attack.evasion.budget import Budget, Budgets, default_budget, default_budgets
@@ -25,6 +26,7 @@ __all__ = [
     "Evasion",
     "RandomSearch",
     "Search",
+    "affordable",
     "default_budget",
     "default_budgets",
     "evaluate_by_modality",

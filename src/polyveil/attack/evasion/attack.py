@@ -33,6 +33,8 @@ AVERAGED = 20
 ANSWERS = 15
 """Answers by which a record is judged under a random model; odd, so that there are no ties."""
 
+_RADIUS_PASSES = 45
+
 
 @dataclass(frozen=True, slots=True)
 class Evasion:
@@ -82,10 +84,12 @@ class Evasion:
 
     @property
     def cost(self) -> int:
-        """Passes over the model that a record costs at most on a model that is not random; a
-        gradient pass takes about three times as long as a plain one."""
+        """Passes of one record over the model, gradient or not, that all of it takes at most; a
+        random model takes `averaging` times as many. Records that fall early take few."""
         searches = sum(one.passes * one.rounds for one in self.members)
-        return searches + self.draws + (40 if self.radii else 0) + 1
+        record = searches + self.draws + (_RADIUS_PASSES if self.radii else 0) + 1
+        checks = min(self.checks, len(self.examples)) * 3 * searches
+        return len(self.examples) * record + checks
 
     def attempt(self, target: Classifier) -> EvasionEvidence:
         """Runs noise, searches and checks; changes nothing about the model.
@@ -118,9 +122,8 @@ class Evasion:
             self.members,
             target,
             right,
-            right.at(~worst.broken),
+            worst,
             self.budgets,
-            worst.inputs,
             random=random,
             averaging=averaging,
             passes=passes,
@@ -129,7 +132,7 @@ class Evasion:
         )
         radius = self._radius(target, right, worst, averaging, passes)
         error = clean.share.clone()
-        error[rows[worst.broken]] = worst.share[worst.broken]
+        error[rows] = worst.share
         return EvasionEvidence(
             labels=_array(labels),
             right=_array(~clean.wrong),

@@ -15,11 +15,12 @@ import torch
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.evasion.ascent import slope, undisturbed
 from polyveil.attack.evasion.budget import Budgets, Kept, default_budget, kept, outside
+from polyveil.attack.evasion.ensemble import Worst
 from polyveil.attack.evasion.judge import judged
 from polyveil.attack.evasion.loss import LOSSES, LossName
 from polyveil.attack.evasion.search import Search, perturb
 from polyveil.attack.evasion.steps import random_start
-from polyveil.attack.examples import Examples, Inputs
+from polyveil.attack.examples import Examples
 
 _AVERAGED = 20
 """Passes by which a random model's gradient is averaged at least where the effort is doubled."""
@@ -66,9 +67,8 @@ def examined(
     members: tuple[Search, ...],
     target: Classifier,
     right: Examples,
-    standing: Examples,
+    worst: Worst,
     budgets: Budgets,
-    adversarial: Inputs,
     *,
     random: bool,
     averaging: int,
@@ -79,24 +79,31 @@ def examined(
     """Measures the health of an attack.
 
     Args:
-      right: records that the model reads rightly, as they are; `adversarial` are their versions.
-      standing: those of them that no search broke.
+      right: records that the model reads rightly, as they are.
+      worst: what the searches made of them.
       records: at most so many are used for each costly check.
     """
-    few, left = right.at(slice(0, records)), standing.at(slice(0, records))
+    few, rows = right.at(slice(0, records)), torch.nonzero(~worst.broken).squeeze(1)[:records]
+    left = right.at(rows)
     searches = _strongest(members)
     more = max(2 * averaging, _AVERAGED) if random else 1
     plain = [one if one.passes > 1 else one.harder() for one in searches.values()]
     harder = [one.harder() for one in searches.values()]
     allowed = _unbounded(right, budgets)
     fell = _fallen(plain, target, few, allowed, averaging, passes, seed + 1000)
+    gained = _fallen(harder, target, left, budgets, more, passes, seed + 2000)
+    if random:
+        # Some fall merely because they are asked once more.
+        again = {name: values[rows] for name, values in worst.inputs.items()}
+        luck = judged(target, again, left.labels, passes=passes, seed=seed + 3000).wrong
+        gained = max(gained - int(luck.sum()), 0)
     return Health(
         flat={loss: _flat(target, few, budgets, loss, averaging, seed) for loss in searches},
         unbounded=(len(few) - fell, len(few)),
-        harder=(_fallen(harder, target, left, budgets, more, passes, seed + 2000), len(left)),
+        harder=(gained, len(left)),
         random=random,
         averaging=averaging,
-        kept=kept(budgets, adversarial, right.inputs),
+        kept=kept(budgets, worst.inputs, right.inputs),
         fit={name: _fit(right, budgets, name) for name in budgets},
     )
 
