@@ -252,3 +252,30 @@ def test_categories_alone_and_a_secret_category(parts: Parts) -> None:
     assert found(result, "correct attribution") > 0.9
     shuffled = Table({n: draw.permutation(v) for n, v in coded(members).columns.items()})
     assert carry_out(attack, shuffled).verdict != "leak demonstrated"
+
+
+@pytest.mark.filterwarnings("error")
+def test_odd_columns_break_nothing() -> None:
+    """Nothing but gaps, one value, a name each, gaps among categories: all of it occurs."""
+    draw = np.random.default_rng(6)
+
+    def odd(n: int) -> Table:
+        letters = draw.choice([None, "k0", "k1", "k2"], n)
+        return Table.of(
+            {
+                "empty": [None] * n,
+                "one": ["a"] * n,
+                "name": [f"u{x}" for x in draw.integers(0, 10**9, n)],
+                "gaps": list(letters),
+                "number": [None if x < -1 else x for x in draw.normal(size=n)],
+            }
+        )
+
+    members, control, others = odd(60), odd(90), odd(40)
+    wanted = [Inference(members, control, name) for name in ("name", "empty", "gaps", "number")]
+    found = [SinglingOut(members, control, guesses=50), Closest(members, control)]
+    found.append(Joining(members, control, ("one", "gaps"), gallery=10))
+    for attack in [*found, *wanted]:
+        result = carry_out(attack, others)
+        assert result.verdict != "leak demonstrated" and "safe" not in result._repr_html_()
+    assert carry_out(Linkage(members, ("gaps", "one")), members).headline.estimate < 0.5
