@@ -3,6 +3,7 @@
 several, or in all at once, with the health of each figure beside it."""
 
 from polyveil.attack.evasion.affordable import affordable
+from polyveil.attack.evasion.analysis import THREAT
 from polyveil.attack.evasion.apgd import APGD
 from polyveil.attack.evasion.attack import Evasion
 from polyveil.attack.evasion.budget import Budget, Budgets, default_budget, default_budgets
@@ -20,6 +21,7 @@ __all__ = [
     "QUICK",
     "STANDARD",
     "THOROUGH",
+    "THREAT",
     "Budget",
     "Budgets",
     "ByModality",
