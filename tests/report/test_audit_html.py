@@ -106,7 +106,7 @@ def test_what_each_reader_looks_for_is_there(page: Page) -> None:
         "Worst group: customers under 25",
         "record 7f3a",
         "Clean accuracy",
-        "twice the epochs raise the training score",
+        "Twice the epochs raise the training score",
         "The verdict is therefore inconclusive.",
         "11 attacks with 23 thresholds and settings in all",
         "at most 5.0 %",
@@ -126,7 +126,7 @@ def test_what_each_reader_looks_for_is_there(page: Page) -> None:
 def test_failed_checks_come_first(page: Page) -> None:
     health = page.text[page.text.index("Health of the attacks") :]
     assert health.index("Failed") < health.index("Passed")
-    assert health.index("twice the epochs raise") < health.index("an overfit twin")
+    assert health.index("Twice the epochs raise") < health.index("an overfit twin")
 
 
 def test_the_three_risks_are_named_even_if_nothing_was_tried() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyveil.report.audit import AuditReport, ThreatFinding
-from polyveil.report.audit_words import capital, ranked, reason, short
+from polyveil.report.audit_words import capital, ended, ranked, reason, short
 
 GROUPS: tuple[tuple[str, str, str], ...] = (
     (

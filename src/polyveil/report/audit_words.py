@@ -48,6 +48,16 @@ def short(text: str, letters: int) -> str:
     return words.rstrip(" ,;:.") + " …"
 
 
+def ended(text: str) -> str:
+    """The same text, as a sentence ends."""
+    return text if text[-1:] in ".!?…" else f"{text}."
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Phrases or sentences in one line: "first; second." """
+    return ended(capital("; ".join(text.rstrip(".") for text in texts)))
+
+
 def bottom_line(report: AuditReport) -> str:
     """The outcome in one or two sentences."""
     found: Counter[str] = Counter(one.verdict for one in report.threats)
@@ -172,7 +182,7 @@ def summary(report: AuditReport) -> str:
     lines = [bottom_line(report)]
     for one in report.threats:
         if one.verdict != "not tested":
-            said = " ".join(filter(None, (one.sentence, reason(one))))
+            said = " ".join(filter(None, (ended(one.sentence), reason(one))))
             lines.append(f"{capital(one.verdict)}: {capital(one.threat.attacker)}. {said}")
     lines += [
         f"Claim {one.verdict}: {one.sentence or one.statement}" for one in ranked(report.claims)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WIDTH = 400.0
 LEFT, TOP, BOTTOM = 52.0, 26.0, 40.0
-MARGIN = 92.0
+MARGIN = 106.0
 """Room at the right for the names of several lines; one line alone needs none."""
 SIDE = 320.0
 """Width and height of the field of an ROC."""
