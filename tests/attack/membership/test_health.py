@@ -60,6 +60,14 @@ def test_shifted_non_members_accuse_nobody() -> None:
     assert result.verdict == "inconclusive"
 
 
+def test_shifted_non_members_comfort_nobody_either() -> None:
+    """The other way round: members are harder, and what the target remembers is hidden."""
+    shifted = World(shift=-1.5)
+    result = carry_out(Population(a_study(shifted)), a_target(shifted, leak=0.3))
+    assert "members and non-members look alike" in failed(result)
+    assert not result.shown and result.verdict == "inconclusive"
+
+
 def test_a_shift_that_explains_little_of_a_leak_lets_it_stand() -> None:
     faint = World(shift=0.1)
     result = carry_out(Lira(a_study(faint, leak=3.0)), a_target(faint, leak=3.0))

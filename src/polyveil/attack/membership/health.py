@@ -5,6 +5,7 @@
 |---|---|---|
 | disjoint splits | false alarm | two of members, non-members, population share a record |
 | blind attacker | false alarm | records alone, without a model, explain a quarter of the figure |
+| look alike | false comfort | records alone tell the two samples apart |
 | null control | false alarm | the same attack on models that saw neither explains a quarter |
 | null control, fresh records | false alarm | the target tells two fresh samples apart |
 | positive control | false comfort | a model that remembers is not caught |
@@ -29,10 +30,14 @@ from polyveil.attack.splits import SplitProof
 
 FRESH = "null control, fresh records"
 """What an attack without shadow models has in place of models that never saw the record."""
+BLIND = "blind attacker"
+ALIKE = "members and non-members look alike"
 _EXPLAINED = 0.25
 _SIGNIFICANT = 0.05
 _CAUGHT = 0.6
 """AUC from which on a control counts as caught, if p <= 0.01 too."""
+_DIFFERENT = 0.55
+"""Lower end of the blind attacker's AUC beyond which one sample says nothing of the other."""
 _GROWTH = 0.03
 _BEATEN = 0.05
 _SKILL = 0.75
@@ -47,7 +52,7 @@ def guards(evidence: Evidence, area: Area) -> tuple[Guard, ...]:
     """All checks of one attack, its own ones last."""
     found = [
         disjoint(evidence.answers.proof),
-        _blind(evidence, area),
+        *_blind(evidence, area),
         _positive(evidence),
     ]
     if evidence.unseen is not None or not any(one.name == FRESH for one in evidence.guards):
@@ -87,11 +92,17 @@ def resemblance(answers: Answers) -> Guard:
     )
 
 
-def _blind(evidence: Evidence, area: Area) -> Guard:
+def _blind(evidence: Evidence, area: Area) -> tuple[Guard, Guard]:
+    """The same samples can accuse the innocent, and the other way round hide a leak."""
     blind = evidence.answers.blind
     if blind is None:
-        return Guard("blind attacker", "false alarm", False, "was not tried")
-    return _innocent("blind attacker", "records alone, without a model", blind, evidence, area)
+        said = "was not tried"
+        return Guard(BLIND, "false alarm", False, said), Guard(ALIKE, "false comfort", False, said)
+    who = "records alone, without a model"
+    found = area_under(blind, evidence.answers.is_member).area
+    told = f"{who}, tell members from non-members with AUC {found.estimate:.3f}"
+    alike = Guard(ALIKE, "false comfort", found.low <= _DIFFERENT, told)
+    return _innocent(BLIND, who, blind, evidence, area), alike
 
 
 def _null(evidence: Evidence, area: Area) -> Guard:
