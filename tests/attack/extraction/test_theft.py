@@ -177,3 +177,10 @@ def test_a_label_that_the_target_does_not_know_is_refused():
     records.labels[0] = CLASSES
     with pytest.raises(UsageError, match="expected 0 to 2"):
         theft(records=records).attempt(target())
+
+
+def test_records_that_were_cut_without_a_shuffle_are_flagged():
+    records = examples(600, 1)
+    records = records.at(records.labels.argsort())
+    found = carry_out(theft(records=records.at(slice(0, 300))), target())
+    assert not health(found)["classes alike"]

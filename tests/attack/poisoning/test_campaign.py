@@ -236,3 +236,10 @@ def test_odd_settings_are_refused_with_what_is_expected():
         poisoning(rates=(0.0,))
     with pytest.raises(UsageError, match="leave none to judge"):
         poisoning(plan=Victims(CLASSES, count=300))
+
+
+def test_records_that_were_cut_without_a_shuffle_are_flagged():
+    records = examples(400, 1)
+    records = records.at(records.labels.argsort())
+    found = carry_out(poisoning(train=records.at(slice(0, 200)), rates=(0.1,)), TRAINING)
+    assert not health(found)["classes alike"]

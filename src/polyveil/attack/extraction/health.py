@@ -26,6 +26,7 @@ def guards(evidence: Stolen, gain: float, best: int, tolerance: float) -> tuple[
     """All checks; `gain` of the budget at place `best` is what is to be believed."""
     return (
         evidence.splits.guard(),
+        evidence.classes,
         _null_control(evidence),
         _seeds(evidence, gain, best, tolerance),
         _positive_control(evidence),

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.attack.guard import Guard
 from polyveil.attack.poisoning.paired import Hits
 from polyveil.attack.splits import SplitProof
 
@@ -48,6 +49,7 @@ class Stolen:
       planted: answers of a target that no label of the thief resembles, and of its copy.
       fit: by budget, share of its own queries that the copy answers as it was taught.
       splits: thief, held out, and the target's training if it was named.
+      classes: whether the thief's records have the classes that are judged.
       transferred: None where it was not tried.
       models: trainings that it took.
     """
@@ -64,6 +66,7 @@ class Stolen:
     planted: tuple[Classes, Classes] = field(repr=False)
     fit: tuple[float, ...]
     splits: SplitProof
+    classes: Guard
     transferred: Transferred | None
     models: int
 

@@ -29,6 +29,7 @@ from polyveil.attack.extraction.answers import Answers
 from polyveil.attack.extraction.judgement import judge
 from polyveil.attack.extraction.stolen import Classes, Stolen, Transferred
 from polyveil.attack.extraction.transfer import scattered, stepped
+from polyveil.attack.poisoning.classes import same_classes
 from polyveil.attack.poisoning.paired import Hits
 from polyveil.attack.poisoning.recipe import SoftRecipe
 from polyveil.attack.result import AttackResult
@@ -125,6 +126,7 @@ class Extraction:
                 for twins, size in zip(copies, self.budgets, strict=True)
             ),
             splits=self._splits(),
+            classes=same_classes(queried, self.held_out),
             transferred=self._transfer(target, copies[-1][0], rivals[-1][0]),
             models=self.models,
         )

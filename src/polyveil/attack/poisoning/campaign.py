@@ -17,6 +17,7 @@ from polyveil import _validate
 from polyveil.attack.classifier import Call, Classifier, call
 from polyveil.attack.examples import Examples
 from polyveil.attack.guard import Guard
+from polyveil.attack.poisoning.classes import same_classes
 from polyveil.attack.poisoning.judgement import Poisoned, judge
 from polyveil.attack.poisoning.paired import Hits
 from polyveil.attack.poisoning.plan import Classes, Plan, Poison
@@ -127,7 +128,7 @@ class Poisoning:
 
     def _health(self, poison: Poison, twin: _Said, truth: _Said) -> tuple[Guard, ...]:
         own = self.plan.health(self.test, twin.clean == truth.clean, twin.judged == truth.judged)
-        return (*own, _stayed(self.train, poison))
+        return (*own, same_classes(self.train, self.test), _stayed(self.train, poison))
 
 
 @dataclass(frozen=True, eq=False)
