@@ -107,7 +107,7 @@ class ModelInversion:
     def attempt(self, target: Classifier) -> Evidence:
         """Searches the target, a model that shows everybody and one that knows nobody."""
         before = target.queries
-        classes = self.gallery.labels.unique()  # type: ignore[no-untyped-call]
+        classes = self._classes()
         return Evidence(
             classes.numpy(),
             target=self._portray(target, classes),
@@ -156,29 +156,31 @@ class ModelInversion:
         peak = climb(target, classes, directions, shapes, self.plan, seed=self.seed)
         return _portrayed(peak, self._named(peak.inputs, classes))
 
-    def _named(self, inputs: Inputs, classes: Tensor) -> Array:
-        """Position in `classes` of who is recognised, (n,)."""
+    def _classes(self) -> Tensor:
+        return torch.from_numpy(np.unique(self.gallery.labels.numpy()))
+
+    def _named(self, inputs: Inputs, classes: Tensor, *, own: bool = False) -> Array:
+        """Position in `classes` of who is recognised, (n,); `own`: `inputs` are the gallery, where
+        no record is recognised by itself."""
         if self.recogniser is not None:
             return self.recogniser(inputs)[:, classes].argmax(1).numpy()
-        means = [self.known.inputs[name].float().mean(0).flatten() for name in inputs]
-        return self._nearest(inputs, self.gallery, means, classes)
-
-    def _nearest(
-        self, inputs: Inputs, gallery: Examples, means: list[Tensor], classes: Tensor
-    ) -> Array:
-        alike = torch.zeros(len(next(iter(inputs.values()))), len(gallery))
-        for mean, name in zip(means, inputs, strict=True):
-            shown = nn.functional.normalize(inputs[name].float().flatten(1) - mean)
-            held = nn.functional.normalize(gallery.inputs[name].float().flatten(1) - mean)
+        alike = torch.zeros(len(next(iter(inputs.values()))), len(self.gallery))
+        for name, values in inputs.items():
+            mean = self.known.inputs[name].float().mean(0).flatten()
+            shown, held = (
+                nn.functional.normalize(one.float().flatten(1) - mean)
+                for one in (values, self.gallery.inputs[name])
+            )
             alike = alike + shown @ held.T
-        # A record is never recognised by itself.
-        alike[alike > len(means) * (1 - 1e-6)] = -torch.inf
-        return np.asarray(torch.searchsorted(classes, gallery.labels[alike.argmax(1)]).numpy())
+        if own:
+            alike.fill_diagonal_(-torch.inf)
+        nearest = self.gallery.labels[alike.argmax(1)]
+        return np.asarray(torch.searchsorted(classes, nearest).numpy())
 
     def _recogniser_accuracy(self) -> float:
-        classes = self.gallery.labels.unique()  # type: ignore[no-untyped-call]
+        classes = self._classes()
         truth = torch.searchsorted(classes, self.gallery.labels).numpy()
-        return float((self._named(self.gallery.inputs, classes) == truth).mean())
+        return float((self._named(self.gallery.inputs, classes, own=True) == truth).mean())
 
     def _showing(self, classes: Tensor) -> Classifier:
         """A classifier whose weights are the people's mean records: an open book."""
