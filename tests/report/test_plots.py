@@ -132,6 +132,14 @@ def test_lines_of_the_same_axes_share_a_plot() -> None:
     assert plots_of([Curve("none", (), (), "x", "y")]) == ()
 
 
+def test_a_line_alone_is_named_where_several_attacks_could_be_meant() -> None:
+    alone = Curve("a", (1.0, 2.0, 3.0), (0.0, 0.4, 1.0), "columns", "y")
+    assert plots_of([alone])[0].labels == ()
+    [plot] = plots_of([alone], named=True)
+    assert [one.lines for one in plot.labels] == [("a",)]
+    assert [one.text for one in plot.x_ticks] == ["1", "2", "3"], "no half columns"
+
+
 @given(st.lists(st.tuples(st.floats(0, 400), st.floats(0, 400)), max_size=200))
 def test_thinning_keeps_ends_and_extremes(line: list[tuple[float, float]]) -> None:
     kept = thinned(line)

@@ -63,7 +63,7 @@ def _results(findings: tuple[ThreatFinding, ...]) -> list[dict[str, Any]]:
     left = BUDGET
     for finding in findings:
         if finding.attacks:
-            plots = plots_of(_curves(finding))
+            plots = plots_of(_curves(finding), named=len(finding.attacks) > 1)
             few = tuple(_fitting(plots[:PLOTS], left))
             left -= sum(map(size, few))
             facts = _finding(finding)

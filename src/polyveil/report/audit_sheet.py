@@ -140,15 +140,8 @@ def _sheet(
 
 
 def _row(one: ThreatFinding, letters: int, printed: bool) -> SheetRow:
-    said = short(one.sentence, letters)
-    return SheetRow(
-        one.verdict,
-        capital(short(one.threat.attacker, 80)),
-        said,
-        one.sentence,
-        reason(one),
-        printed,
-    )
+    who, full = capital(short(one.threat.attacker, 80)), ended(one.sentence)
+    return SheetRow(one.verdict, who, short(full, letters), full, reason(one), printed)
 
 
 def _claims(report: AuditReport, letters: int) -> SheetGroup:

@@ -95,6 +95,8 @@ def axis_over(
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = (low - 0.5 * abs(low) - 0.5, high + 0.5 * abs(high) + 0.5)
     step = _round_step((high - low) / STEPS)
+    if all(float(value).is_integer() for value in values):
+        step = max(step, 1.0)  # half a column or half an epoch is nothing
     first, last = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     return Axis(first, last, *ends, step=step, unit=unit)
 

@@ -101,8 +101,12 @@ def size(plot: Plot) -> int:
     return sum(map(len, (*lines, *plot.chance)))
 
 
-def plots_of(curves: Iterable[Curve]) -> tuple[Plot, ...]:
-    """Curves of the same axes share a plot, at most four of them."""
+def plots_of(curves: Iterable[Curve], *, named: bool = False) -> tuple[Plot, ...]:
+    """Curves of the same axes share a plot, at most four of them.
+
+    Args:
+      named: whether a line is named that is alone in its plot, too.
+    """
     found = []
     ordered = sorted(
         (one for one in curves if one.x), key=lambda one: (one.log, one.x_label, one.y_label)
@@ -111,7 +115,7 @@ def plots_of(curves: Iterable[Curve]) -> tuple[Plot, ...]:
         same = list(group)
         for start in range(0, len(same), SERIES):
             few = same[start : start + SERIES]
-            found.append(_roc(few) if _is_roc(few) else _lines(few))
+            found.append(_roc(few) if _is_roc(few) else _lines(few, named))
     return tuple(found)
 
 
@@ -146,8 +150,8 @@ def _roc(curves: Sequence[Curve]) -> Plot:
     return _plot(curves, across, up, right + 28, tuple(labels))
 
 
-def _lines(curves: Sequence[Curve]) -> Plot:
-    named = len(curves) > 1 or any(one.chance for one in curves)
+def _lines(curves: Sequence[Curve], named: bool) -> Plot:
+    named = named or len(curves) > 1 or any(one.chance for one in curves)
     right, bottom = WIDTH - (MARGIN if named else 16.0), TOP + HEIGHT
     log = curves[0].log
     xs = [v for one in curves for v in one.x]
