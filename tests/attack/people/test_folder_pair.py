@@ -141,3 +141,24 @@ def test_a_cut_leaves_two_records_of_everybody(tmp_path: Path) -> None:
     ]
     with pytest.raises(ValueError, match="most"):
         pair.chosen(0)
+
+
+def test_tables_in_folders_whose_names_were_changed(tmp_path: Path) -> None:
+    for side, folders in (("a", ("Ada", "Bea")), ("b", ("9f", "0c"))):
+        for name, count in zip(folders, (3, 4), strict=True):
+            folder(tmp_path / side / name, [{"text": f"{name} {at}"} for at in range(count)], {})
+    pair = FolderPair.of(tmp_path / "a", tmp_path / "b")
+    texts = [(one.row["text"], two.row["text"]) for _, one, two in pair.records(pair.links)]
+    assert len(texts) == 7 and ("Ada 1", "9f 1") in texts and ("Bea 3", "0c 3") in texts
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    encoded = [cv2.imencode(".png", one)[1].tobytes() for one in SCENES]
+    for name, text in (("old", "before"), ("new", "after")):
+        table = pa.table({"image": encoded, "text": [f"{text} {at}" for at in range(8)]})
+        parquet.write_table(table, tmp_path / f"{name}.parquet")
+    pair = FolderPair.of(tmp_path / "old.parquet", tmp_path / "new.parquet")
+    assert pair.how == {"row order": 8} and links(pair) == [(at, at) for at in range(8)]
+    assert all(isinstance(one.image, bytes) for _, one, _ in pair.records(pair.links[:2]))

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from made_people import face, look
 
-from polyveil.attack.people.battery import DISCLOSED, UNTRIED, attacks
+from polyveil.attack.people.battery import attacks
 from polyveil.attack.people.consistency import RecordLinkage
 from polyveil.attack.people.context import SourceMatch
 from polyveil.attack.people.observation import Observations, Words
 from polyveil.attack.people.real_faces import RealFaces
 from polyveil.attack.people.same_picture import Look
 from polyveil.attack.people.singling_out import SinglingOut
+from polyveil.attack.people.threats import DISCLOSED, UNTRIED
 from polyveil.attack.protocol import carry_out
 from polyveil.errors import UsageError
 from polyveil.report.threats import DESENSITIZE_THREATS

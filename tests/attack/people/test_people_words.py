@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from made_people import FAMILY, GIVEN, face
 
+from polyveil.attack.people.album import spoken_looks
 from polyveil.attack.people.names import NameGuessing
 from polyveil.attack.people.observation import Observations, Words
 from polyveil.attack.people.stand_in_names import StandInGuessing
-from polyveil.attack.people.text_to_face import TextToFace, spoken_looks
+from polyveil.attack.people.text_to_face import TextToFace
 from polyveil.attack.protocol import carry_out
 from polyveil.errors import UsageError
 

@@ -19,34 +19,11 @@ from polyveil.attack.people.recognition import Recognition, TrainedRecognition
 from polyveil.attack.people.singling_out import SinglingOut
 from polyveil.attack.people.stand_in_names import StandInGuessing
 from polyveil.attack.people.text_to_face import TextToFace
+from polyveil.attack.people.threats import UNTRIED as UNTRIED
 from polyveil.attack.protocol import Attack, carry_out
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-
-DISCLOSED = frozenset({"source-match", "cross-record"})
-"""Threats that replacing faces and names does not claim to stop, and a release discloses: their
-outcome is reported and does not by itself mean that the tool failed."""
-
-UNTRIED: tuple[tuple[Threat, str], ...] = (
-    (
-        Threat(
-            "context", "Acquaintance", "the output",
-            "clothes, hair, body, place, occasion, date, other records of the same event",
-            risk="singling out",
-        ),
-        "Needs people who know the people; no program stands for them.",
-    ),
-    (
-        Threat(
-            "attributes", "Recipient who infers attributes", "the output",
-            "that sex, age band, clothes and surroundings are kept unless set otherwise",
-            risk="inference",
-        ),
-        "What is kept on purpose was not inferred anew; attacks on faces say what it tells.",
-    ),
-)  # fmt: skip
-"""Threats that no attack here stands for, and why."""
 
 _READING = 0.75
 _LEAST_RECORDS = 60

@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from polyveil.attack.people.pair import FolderPair, Link
+from polyveil.attack.people.pair import FolderPair
+from polyveil.attack.people.pairing import Link
 from polyveil.attack.people.recogniser import LocalPatterns, Recogniser
 from polyveil.attack.people.same_picture import Look
 from polyveil.detect.alignment import AlignmentModel
