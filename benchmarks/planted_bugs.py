@@ -38,17 +38,16 @@ from polyveil.learn.private import PrivateTraining
 from polyveil.models.registry import build
 from polyveil.privacy import accountant
 
-RECORDS, BATCH, EPOCHS, CANARIES, DELTA = 4000, 256, 6, 500, 1e-5
-PHYSICAL = 64
+RECORDS, BATCH, EPOCHS, CANARIES, DELTA = 2000, 128, 6, 500, 1e-5
+PHYSICAL = 32
 
 
 @dataclass(frozen=True)
 class Run:
     """What came of one training. Attributes: accuracy on test pictures; seconds, watching."""
 
-    evidence: OneRunEvidence
+    evidence: OneRunEvidence | None
     fall: np.ndarray | None
-    noise_multiplier: float
     claimed: float
     facts: TrainingFacts
     accuracy: float
@@ -119,16 +118,17 @@ FAULTS: dict[str, Callable[[PrivateTraining], None]] = {
 }
 
 
-def train(name: str, fault: str, epsilon: float, seed: int, eyes: str, count: int) -> Run:
+def train(name: str, fault: str, epsilon: float, seed: int, eyes: str) -> Run:
+    """One training. Eyes: "marks", "gradients", or "none" for one without canaries."""
     data = pictures("train", RECORDS, seed)
-    made = Canaries.like(data, count=max(count, 2), classes=10, seed=seed)
-    together = joined(data, made.members) if count else data
+    made = Canaries.like(data, count=CANARIES, classes=10, seed=seed)
+    together = data if eyes == "none" else joined(data, made.members)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: nn.Module = network(name)
     used_model = Marked(model, made.examples) if eyes == "marks" else model
     used = torch.optim.Adam(used_model.parameters(), 2e-3)
-    rate = BATCH / len(together)
+    rate = BATCH / RECORDS
     told = rate / 10 if "tenth of the rate" in fault else rate
     steps = round(EPOCHS / rate)
     z = accountant.noise_multiplier_for(epsilon=epsilon, delta=DELTA, rate=told, steps=steps)
@@ -136,7 +136,7 @@ def train(name: str, fault: str, epsilon: float, seed: int, eyes: str, count: in
         used_model,
         used,
         (together.inputs["image"], together.labels),
-        batch_size=BATCH,
+        batch_size=rate * len(together),
         epochs=EPOCHS,
         noise_multiplier=z,
         delta=DELTA,
@@ -144,45 +144,46 @@ def train(name: str, fault: str, epsilon: float, seed: int, eyes: str, count: in
         physical_batch=PHYSICAL,
         secret=bytes([seed]) * 32,
     )
-    kept = clipper.clip_weights
-    FAULTS[fault](private)
-    watch: Any = (
-        MarkObserver(used_model)
-        if isinstance(used_model, Marked)
-        else GradientObserver(model, made.examples, clipping="per-layer")
-    )
-    started, watching = time.perf_counter(), 0.0
-    try:
-        for inputs, labels in private.batches():
-            losses = functional.cross_entropy(used_model(inputs), labels, reduction="none")
-            private.backward(losses)
-            if private.steps_done == watch.steps + (not count):
-                used.step()
-                continue
-            before = time.perf_counter()
-            if count:
-                watch.observe()
-            watching += time.perf_counter() - before
-            used.step()
-    finally:
-        clipper.clip_weights = kept
-    seconds = time.perf_counter() - started
+    watch: Any = None
+    if isinstance(used_model, Marked):
+        watch = MarkObserver(used_model)
+    elif eyes == "gradients":
+        watch = GradientObserver(model, made.examples, clipping="per-layer")
+    seconds, watching = loop(private, used, fault, watch)
+    evidence = None
+    if watch is not None:
+        sampled = watch.sampled() if eyes == "marks" else None
+        evidence = watched(watch, made.included, rate=rate, of_steps=steps, sampled=sampled)
     return Run(
-        evidence=watched(
-            watch,
-            made.included,
-            rate=rate,
-            of_steps=steps,
-            sampled=watch.sampled() if isinstance(watch, MarkObserver) else None,
-        ),
-        fall=watch.losses_fell() if isinstance(watch, GradientObserver) else None,
-        noise_multiplier=z,
+        evidence=evidence,
+        fall=watch.losses_fell() if eyes == "gradients" else None,
         claimed=epsilon,
         facts=TrainingFacts(z, told, steps, DELTA),
         accuracy=accuracy(model),
         seconds=seconds,
         watching=watching,
     )
+
+
+def loop(
+    private: PrivateTraining, used: torch.optim.Optimizer, fault: str, watch: Any
+) -> tuple[float, float]:
+    """All steps; seconds of all and of the watching in them."""
+    kept, watching = clipper.clip_weights, 0.0
+    FAULTS[fault](private)
+    started = time.perf_counter()
+    try:
+        for inputs, labels in private.batches():
+            output = private.model(inputs)
+            private.backward(functional.cross_entropy(output, labels, reduction="none"))
+            if watch is not None and private.steps_done > watch.steps:
+                before = time.perf_counter()
+                watch.observe()
+                watching += time.perf_counter() - before
+            used.step()
+    finally:
+        clipper.clip_weights = kept
+    return time.perf_counter() - started, watching
 
 
 @torch.no_grad()
@@ -194,13 +195,14 @@ def accuracy(model: nn.Module) -> float:
 
 def judged(run: Run) -> dict[str, Any]:
     """Bounds by attacker, and the accountant's answer."""
+    assert run.evidence is not None
     audit = OneRunAudit(run.claimed, run.facts, canaries=CANARIES)
     released, differences = audit.bounds(run.evidence)
     found: dict[str, Any] = {
         "released": released.epsilon,
         "differences": differences.epsilon,
         "ceiling": released.ceiling,
-        "recomputed": audit.facts_seen(run.evidence).epsilon(),
+        "recomputed": min(audit.facts_seen(run.evidence).epsilon(), 1e9),
         "refuted by": audit.check(run.evidence).refuted_by,
         "seconds": run.seconds,
         "watching": run.watching,
@@ -236,28 +238,63 @@ def row(fault: str, claim: float, marks: list[dict[str, Any]], own: list[dict[st
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epsilon", type=float, nargs="+", default=[2.0])
+    parser.add_argument("--epsilon", type=float, default=2.0)
     parser.add_argument("--network", default="mlp")
     parser.add_argument("--own-seeds", type=int, default=2, help="of the slower attackers")
+    parser.add_argument("--cost", action="store_true", help="what the audit costs, nothing else")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    rows, everything = [], {}
-    for epsilon in chosen.epsilon:
+    if chosen.cost:
+        cost(chosen.network, chosen.seeds)
+        return
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {fault: {} for fault in FAULTS}
+    for eyes, seeds in (("marks", chosen.seeds), ("gradients", chosen.own_seeds)):
         for fault in FAULTS:
-            found = {
-                eyes: [
-                    judged(train(chosen.network, fault, epsilon, seed, eyes, CANARIES))
-                    for seed in range(many)
-                ]
-                for eyes, many in (("marks", chosen.seeds), ("gradients", chosen.own_seeds))
-            }
-            everything[f"{fault}, epsilon {epsilon:g}"] = found
-            rows.append(row(fault, epsilon, found["marks"], found.get("gradients", [])))
-            report(chosen.network, rows, everything)
+            found[fault][eyes] = [
+                judged(train(chosen.network, fault, chosen.epsilon, seed, eyes))
+                for seed in range(seeds)
+            ]
+            report(chosen.network, chosen.epsilon, found)
 
 
-def report(network_name: str, rows: list[list[Any]], everything: dict[str, Any]) -> None:
+def cost(network_name: str, seeds: int) -> None:
+    """Seconds and accuracy with and without canaries, run in turns; medians."""
+    names = ("none", "marks", "gradients")
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    for seed in range(seeds):
+        for name in names:
+            runs[name].append(train(network_name, "none (the right run)", 2.0, seed, name))
+    plain = np.array([one.seconds for one in runs["none"]])
+    rows: list[list[Any]] = []
+    for name in names:
+        seconds = np.array([one.seconds for one in runs[name]])
+        watching = float(np.median([one.watching for one in runs[name]]))
+        right = [one.accuracy for one in runs[name]]
+        rows.append(
+            [
+                name,
+                float(np.median(seconds)),
+                float(np.median(seconds / plain)),
+                watching,
+                float(np.mean(right)),
+                float(np.std(right)),
+            ]
+        )
+    header = ["Canaries", "Seconds", "x plain private", "of it watching", "Accuracy", "spread"]
+    print(table(header, rows))
+    figures = {"network": network_name, "seeds": seeds, "header": header, "rows": rows}
+    write(f"one_run_cost_{network_name}", figures, packages=("torch",))
+
+
+def report(
+    network_name: str, epsilon: float, found: dict[str, dict[str, list[dict[str, Any]]]]
+) -> None:
     """Printed and written after each fault: a long run that is cut off keeps what it found."""
+    rows = [
+        row(fault, epsilon, runs["marks"], runs.get("gradients", []))
+        for fault, runs in found.items()
+        if runs
+    ]
     header = [
         "Fault",
         "Claim",
@@ -272,8 +309,8 @@ def report(network_name: str, rows: list[list[Any]], everything: dict[str, Any])
         "Audit refutes",
     ]
     print(table(header, rows), flush=True)
-    name = "planted_bugs" if network_name == "mlp" else f"planted_bugs_{network_name}"
-    write(name, {"header": header, "rows": rows, "runs": everything}, packages=("torch",))
+    figures = {"header": header, "rows": rows, "runs": found}
+    write(f"planted_bugs_{network_name}_{epsilon:g}", figures, packages=("torch",))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ THREAT = Threat(
 SCORES = ("released gradients", "differences of successive releases")
 _BY_CHANCE = 1e-3
 """Controls fail by mere chance this often."""
+_LEAST = 1e-3
+"""Few steps may claim nothing at all; guesses are then chosen as for this epsilon."""
 
 
 class Watching(Protocol):
@@ -80,6 +82,7 @@ class OneRunEvidence:
       twin: the same training without noise (positive control); None where there was none.
       null: a training that saw no canary, beside the same coins (null control).
       seconds, watching: of the audited training, and the part of it that watching took.
+      records, of_records: real ones that took part, and that there are; None: all.
     """
 
     scores: Floats = field(repr=False)
@@ -93,6 +96,8 @@ class OneRunEvidence:
     null: OneRunEvidence | None = field(default=None, repr=False)
     seconds: float = 0.0
     watching: float = 0.0
+    records: int | None = None
+    of_records: int | None = None
 
     def memberships(self) -> tuple[Floats, Floats]:
         """ln odds of each canary by either score, each [m]."""
@@ -170,10 +175,7 @@ class OneRunAudit:
                 "attackers who see the final model only (they can do no more than this one)",
                 "faults that only records with gradients of a certain kind bring to light",
             ),
-            notes=(
-                "A bound below the claim proves nothing; a bound above it refutes the claim.",
-                "The audited model has seen made-up records; it is not to be used.",
-            ),
+            notes=_notes(evidence),
             arrays={
                 "included": evidence.included,
                 "ln odds, released gradients": odds[0],
@@ -183,28 +185,28 @@ class OneRunAudit:
 
     def check(self, evidence: OneRunEvidence) -> ClaimCheck:
         """The claim beside the accountant's answer and the attack's."""
-        facts = self.facts_seen(evidence)
-        whole = facts.epsilon()
+        facts, part = self.facts_seen(evidence), self._is_part(evidence)
         best = max(self.bounds(evidence), key=lambda one: one.epsilon)
-        steps, of_steps = evidence.steps, evidence.of_steps
-        claim = self.claim_for(evidence)
-        # A claim that arithmetic refutes is refuted as it was made, for all steps.
-        part = steps < of_steps and not exceeds(whole, self.claimed)
         return check_claim(
-            claim,
+            self.claim_for(evidence),
             delta=self.facts.delta,
-            recomputed=facts.epsilon(steps) if part else whole,
+            recomputed=facts.epsilon(evidence.steps) if part else facts.epsilon(),
             bound=best,
-            steps=steps,
-            of_steps=of_steps,
+            steps=evidence.steps,
+            of_steps=evidence.of_steps,
         )
 
     def claim_for(self, evidence: OneRunEvidence) -> float:
         """What is claimed for the steps that were watched: less, where they are fewer."""
-        whole = self.facts_seen(evidence).epsilon()
-        if evidence.steps >= evidence.of_steps or exceeds(whole, self.claimed):
+        if not self._is_part(evidence):
             return self.claimed
         return min(self.claimed, self.facts.epsilon(evidence.steps))
+
+    def _is_part(self, evidence: OneRunEvidence) -> bool:
+        """Whether a part of the claim is tested. One that its own facts contradict is taken as it
+        was made: what a part of the steps has shown, all of them have."""
+        fewer = evidence.steps < evidence.of_steps
+        return fewer and not exceeds(self.facts.epsilon(), self.claimed)
 
     def facts_seen(self, evidence: OneRunEvidence) -> TrainingFacts:
         """The stated facts, but for what was seen to be worse: see `measured`."""
@@ -228,10 +230,10 @@ class OneRunAudit:
         return first, second
 
     def guesses(self, evidence: OneRunEvidence) -> tuple[int, int]:
-        """(k+, k-), from public facts alone."""
+        """(k+, k-), from public facts alone: claim, steps, number of canaries."""
         return default_guesses(
             len(evidence.included),
-            self.claim_for(evidence),
+            max(self.claim_for(evidence), _LEAST),
             delta=self.facts.delta,
             confidence=self.confidence,
             trials=len(SCORES),
@@ -369,6 +371,20 @@ def _two_sided(hits: int, tries: int) -> float:
     from scipy.stats import binomtest
 
     return float(binomtest(hits, tries).pvalue)
+
+
+def _notes(evidence: OneRunEvidence) -> tuple[str, ...]:
+    said = (
+        "A bound below the claim proves nothing; a bound above it refutes the claim.",
+        "The audited model has seen made-up records; it is not to be used.",
+    )
+    if evidence.records == evidence.of_records:
+        return said
+    fewer = (
+        f"To save time {evidence.records:,} of the {evidence.of_records:,} records took part; "
+        "noise, sampling rate, clipping and engine are those of the run."
+    )
+    return (*said, fewer)
 
 
 def _runs(evidence: OneRunEvidence) -> int:

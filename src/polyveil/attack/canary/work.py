@@ -4,6 +4,7 @@
 The same network is trained on the same records by the same engine: same noise multiplier, sampling
 rate, steps, clipping, views and physical batches. What differs: canaries are among the records,
 each layer has their marks, weights are not averaged, and nothing is measured on the way or kept.
+Its batches and noise follow from the audit's seed, never from the run's own secret.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _TWIN_LOOKS, _NULL_LOOKS = 4, 2
 """How often a control looks at each record, in expectation."""
 _FEW = 256
 """Real records in a control: it is about the attacker's eyes, not about what is learned."""
+_USED = 0.8
+"""Share of the time that is left which is planned for."""
 
 Role: TypeAlias = Literal["audit", "twin", "null"]
 """The training that is audited, the same without noise, the same without canaries."""
@@ -58,6 +61,7 @@ class _Prepared:
     """Rows of the records, then of all canaries, for one network."""
 
     number: int
+    records: int
     values: Tensor
     labels: Tensor
 
@@ -80,26 +84,51 @@ class WorkProcedure:
         return TrainingFacts(settled.noise_multiplier, settled.rate, steps, settled.delta)
 
     def watch(self, *, canaries: int, seed: int, seconds: float | None) -> OneRunEvidence:
-        """One run and its controls. What is not done when time is up stays undone, and said."""
+        """One run and its controls.
+
+        Where time is short fewer real records take part, then fewer steps are made; both is said.
+        Marks do not depend on what else is learned, so a full number of steps on fewer records
+        tests the whole claim.
+        """
         made = self._canaries(canaries, seed)
         nobody = replace(made, included=np.zeros_like(made.included))
         end = math.inf if seconds is None else time.monotonic() + seconds
+        started = time.monotonic()
         few = min(_FEW, len(self.work.train))
-        prepared = self._prepared(1, made)
+        prepared = self._prepared(1, made, few)
+        preparing = (time.monotonic() - started) / (few + canaries)
         looks = _looks(self.work, _TWIN_LOOKS)
-        twin = self._once(prepared, made, "twin", looks, _part(end, 5), records=few)
+        twin = self._once(prepared, made, "twin", looks, _part(end, 5))
         looks = _looks(self.work, _NULL_LOOKS)
-        null = self._once(prepared, nobody, "null", looks, _part(end, 5), records=few)
+        null = self._once(prepared, nobody, "null", looks, _part(end, 5))
         networks, runs = len(self.work.plan.models), []
+        a_row = twin.seconds / (len(twin.scores) * (few + int(made.included.sum())))
+        records = self._affordable(made, a_row, preparing, end - time.monotonic())
         for number in range(1, networks + 1):
-            prepared = prepared if number == 1 else self._prepared(number, made)
+            prepared = self._prepared(number, made, records)
             until, steps = _part(end, networks + 1 - number), self.work.schedule.steps
             runs.append(self._once(prepared, made, "audit", steps, until))
         return replace(
             self._evidence(runs, made),
             twin=self._evidence([twin], made),
             null=self._evidence([null], made),
+            records=records,
+            of_records=len(self.work.train),
         )
+
+    def _affordable(self, made: Canaries, a_row: float, preparing: float, seconds: float) -> int:
+        """Real records with which all steps fit into so many seconds; `_FEW` at least.
+
+        Args:
+          a_row: seconds of a step for each row that may be sampled in it.
+          preparing: seconds to prepare a row.
+        """
+        most = len(self.work.train)
+        if math.isinf(seconds):
+            return most
+        a_record = a_row * self.work.schedule.steps + preparing
+        rows = _USED * seconds / (len(self.work.plan.models) * a_record)
+        return max(min(_FEW, most), min(most, int(rows) - int(made.included.sum())))
 
     def _canaries(self, count: int, seed: int) -> Canaries:
         train = self.work.train
@@ -120,32 +149,20 @@ class WorkProcedure:
             watching=sum(one.watching for one in runs),
         )
 
-    def _prepared(self, number: int, made: Canaries) -> _Prepared:
-        """Rows of all records and of all canaries: the same for every run of a network."""
+    def _prepared(self, number: int, made: Canaries, records: int) -> _Prepared:
+        """Rows of the first records and of all canaries: the same for every run of a network."""
+        data = _joined(self.work.train, made, records)
         with torch.random.fork_rng(devices=[]):
-            model = self._network(number)
-            values = rows_for(model, _joined(self.work.train, made), views=self._views).values
-        labels = np.concatenate([self.work.train.labels, made.examples.labels.numpy()])
-        return _Prepared(number, values, torch.from_numpy(labels))
+            values = rows_for(self._network(number), data, views=self._views).values
+        return _Prepared(number, records, values, torch.from_numpy(data.labels))
 
     def _once(
-        self,
-        prepared: _Prepared,
-        made: Canaries,
-        role: Role,
-        steps: int,
-        until: float,
-        *,
-        records: int | None = None,
+        self, prepared: _Prepared, made: Canaries, role: Role, steps: int, until: float
     ) -> _Run:
-        """The first `steps` steps of one network, fewer if time is up; at least one.
-
-        Args:
-          records: how many of the real ones take part; None for all.
-        """
+        """The first `steps` steps of one network, fewer if time is up; at least one."""
         plan, started, watching = self.work.plan.training, time.monotonic(), 0.0
         with torch.random.fork_rng(devices=[]):
-            private, marked, rows, used = self._training(prepared, made, role, records)
+            private, marked, rows, used = self._training(prepared, made, role)
             watch = MarkObserver(marked)
             for values, labels, which in private.batches(steps):
                 inputs = views(rows.as_input(values), plan.augment, flip=plan.flip)
@@ -166,13 +183,13 @@ class WorkProcedure:
         return _Run(*watch.watched(), sampled, time.monotonic() - started, watching)
 
     def _training(
-        self, prepared: _Prepared, made: Canaries, role: Role, records: int | None
+        self, prepared: _Prepared, made: Canaries, role: Role
     ) -> tuple[PrivateTraining, Marked, Rows, torch.optim.Optimizer]:
         """As `polyveil.learn.run` sets it up, with canaries."""
         plan, settled, train = self.work.plan, self.work.schedule, self.work.train
         inside = np.flatnonzero(made.included)
-        real = len(train) if records is None else records
-        chosen = torch.from_numpy(np.concatenate([np.arange(real), len(train) + inside]))
+        real = prepared.records
+        chosen = torch.from_numpy(np.concatenate([np.arange(real), real + inside]))
         which = torch.from_numpy(np.concatenate([np.full(real, -1), inside]))
         model = self._network(prepared.number)
         rows = replace(rows_for(model, _first(train), views=self._views), values=prepared.values)
@@ -240,11 +257,11 @@ def audit_work(
     return audit.analyse(evidence), audit.check(evidence)
 
 
-def _joined(train: Labelled, made: Canaries) -> Labelled:
-    """The records, then all canaries."""
+def _joined(train: Labelled, made: Canaries, records: int) -> Labelled:
+    """The first records, then all canaries."""
     return Labelled(
-        np.concatenate([train.images, made.examples.inputs["image"].numpy()]),
-        np.concatenate([train.labels, made.examples.labels.numpy()]),
+        np.concatenate([train.images[:records], made.examples.inputs["image"].numpy()]),
+        np.concatenate([train.labels[:records], made.examples.labels.numpy()]),
         train.classes,
     )
 
