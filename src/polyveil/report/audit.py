@@ -126,12 +126,14 @@ class ThreatFinding:
       verdict: the gravest of his attacks.
       sentence: of the attack that decides: the gravest, and the strongest evidence among those.
       attacks: all of them, the deciding one first; empty where none was run.
+      disclosed: why a leak here is known and kept on purpose; "" where it is not.
     """
 
     threat: Threat
     verdict: Verdict
     sentence: str
     attacks: tuple[AttackResult, ...] = ()
+    disclosed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class AuditReport:
       utility: clean utility, e.g. accuracy without any attack.
       skipped: attacks that would have fitted.
       untested: threats that no attack stands for.
+      disclosed: threat -> why what he learns is known and kept on purpose; such a leak is shown
+        like any other and does not set the exit code, for it is no news to whoever releases.
       parts, shared: proof that the splits are disjoint, as `attack.splits.prove_disjoint` gives it.
       significance: chance of a false accusation over all attacks together.
       minutes: time that the user allowed; 0 where no limit was set.
@@ -166,6 +170,7 @@ class AuditReport:
     utility: tuple[Measure, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     untested: tuple[Untested, ...] = ()
+    disclosed: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     shared: Mapping[str, int] = field(default_factory=dict)
     significance: float = SIGNIFICANCE
@@ -188,12 +193,16 @@ class AuditReport:
 
     @property
     def exit_code(self) -> int:
-        """1 where a leak was demonstrated or a claim refuted, else 3 for refusals, else 0.
+        """1 where a leak was demonstrated that is not disclosed, or a claim refuted, else 3 for
+        refusals, else 0.
 
         A weakness (someone can make the model say what he wants) does not change it: it says
         nothing about people.
         """
-        leaks = any(one.verdict == "leak demonstrated" for one in self.attacks)
+        leaks = any(
+            one.verdict == "leak demonstrated" and one.threat.id not in self.disclosed
+            for one in self.attacks
+        )
         if leaks or any(one.verdict == "refuted" for one in self.claims):
             return EXIT_RISK_FOUND
         return EXIT_RECORDS_REFUSED if self.refusals else EXIT_CLEAN
@@ -209,7 +218,10 @@ class AuditReport:
         groups: dict[str, list[AttackResult]] = {}
         for one in self.attacks:
             groups.setdefault(one.threat.id, []).append(one)
-        found = [_finding(group) for group in groups.values()]
+        found = [
+            replace(_finding(group), disclosed=self.disclosed.get(name, ""))
+            for name, group in groups.items()
+        ]
         found += [
             ThreatFinding(one.threat, "not tested", one.reason)
             for one in self.untested

@@ -34,6 +34,7 @@ REMAINS = (
 
 _OUTCOMES = {
     "leak demonstrated": "{number} leak{s}",
+    "disclosed": "{number} leak{s} as was known beforehand",
     "weakness demonstrated": "{number} show{s} a weakness",
     "inconclusive": "{number} stay{s} undecided",
     "none detected": "in {number} nothing was detected",
@@ -60,7 +61,7 @@ def listed(texts: Iterable[str]) -> str:
 
 def bottom_line(report: AuditReport) -> str:
     """The outcome in one or two sentences."""
-    found: Counter[str] = Counter(one.verdict for one in report.threats)
+    found: Counter[str] = Counter(_outcome(one) for one in report.threats)
     tested = found.total() - found["not tested"]
     if tested:
         parts = [
@@ -78,8 +79,15 @@ def bottom_line(report: AuditReport) -> str:
     return " ".join(said)
 
 
+def _outcome(finding: ThreatFinding) -> str:
+    known = finding.disclosed and finding.verdict == "leak demonstrated"
+    return "disclosed" if known else finding.verdict
+
+
 def reason(finding: ThreatFinding) -> str:
-    """Why a threat is inconclusive, for a reader who is no engineer; else nothing."""
+    """Why a threat is inconclusive, or its leak no news, for a reader who is no engineer."""
+    if finding.disclosed and finding.verdict == "leak demonstrated":
+        return f"Known beforehand: {finding.disclosed}"
     if finding.verdict != "inconclusive" or not finding.attacks:
         return ""
     result = finding.attacks[0]

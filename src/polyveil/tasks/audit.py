@@ -180,6 +180,7 @@ def _report(
         utility=prepared.utility,
         skipped=outcome.skipped,
         untested=tuple(one for id, one in untested.items() if id not in tried),
+        disclosed=prepared.disclosed,
         parts=() if prepared.proof is None else prepared.proof.parts,
         shared={} if prepared.proof is None else prepared.proof.shared,
         minutes=minutes,

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from polyveil.attack.people import names, recognition, text_to_face
-from polyveil.attack.people.battery import UNTRIED, attack_pair, least_seconds
+from polyveil.attack.people.battery import attack_pair, least_seconds
 from polyveil.attack.people.pair import FolderPair
+from polyveil.attack.people.threats import DISCLOSED, UNTRIED
 from polyveil.attack.threat import Threat
 from polyveil.privacy.ledger import content_hash
 from polyveil.records.record import Refused
@@ -26,6 +27,9 @@ _THREATS: tuple[Threat, ...] = (
     recognition.NAIVE,
     recognition.TRAINED,
     text_to_face.THREAT,
+)
+_DISCLOSED = (
+    "backgrounds and sentences are kept, and a person has one stand-in in all records, on purpose."
 )
 NOT_TESTED = (
     "People who know the people: clothes, hair, body, place and occasion may stay as they were.",
@@ -59,6 +63,7 @@ def prepare_folders(original: Path, released: Path, *, seed: int) -> Prepared:
             f"{content_hash(original)} {content_hash(released)}".encode()
         ).hexdigest(),
         untested=tuple(Untested(threat, reason) for threat, reason in UNTRIED),
+        disclosed=dict.fromkeys(sorted(DISCLOSED), _DISCLOSED),
         refusals=as_refusals(pair.broken),
         warnings=_warnings(pair),
         not_tested=NOT_TESTED,

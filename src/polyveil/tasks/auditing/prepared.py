@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from polyveil.attack.splits import SplitProof
 from polyveil.report.audit import Claim, System, Untested
@@ -24,6 +25,7 @@ class Prepared:
       claims: promises that no step speaks to.
       proof: that the parts share no record; None where there are none.
       untested: threats that no attack of polyveil stands for here.
+      disclosed: threat -> why what he learns is known and kept on purpose.
       refusals: records that could not be read.
       warnings, not_tested: plain sentences.
       uses_weights: whether weights that ship take part in the attacks.
@@ -36,6 +38,7 @@ class Prepared:
     claims: tuple[Claim, ...] = ()
     proof: SplitProof | None = None
     untested: tuple[Untested, ...] = ()
+    disclosed: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusals, ...] = ()
     warnings: tuple[str, ...] = ()
     not_tested: tuple[str, ...] = ()

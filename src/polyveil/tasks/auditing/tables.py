@@ -32,6 +32,7 @@ from polyveil.attack.tables import (
     read_table,
     singling_out,
 )
+from polyveil.attack.tables.guessing import LEARNERS
 from polyveil.attack.tables.space import Points, Space
 from polyveil.attack.threat import Threat
 from polyveil.errors import MissingExtra, UsageError
@@ -121,7 +122,7 @@ def _inferences(
         wanted = [secret]
     else:
         wanted = [str(n) for n in np.random.default_rng(seed).permutation(space.names)]
-    learners = inference.LEARNERS if _has_sklearn() else inference.LEARNERS[:1]
+    learners = LEARNERS if _has_sklearn() else LEARNERS[:1]
     rows = min(len(members), len(control))
     return [
         _step(
