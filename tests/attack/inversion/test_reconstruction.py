@@ -90,7 +90,11 @@ def test_strata_are_what_the_attacker_knew_anyway(monkeypatch: pytest.MonkeyPatc
     assert pairing_p(values, by_class, within=classes) > 0.05
 
 
-def test_a_pale_copy_still_points_at_its_original() -> None:
+@pytest.mark.parametrize("piece", [512, 7])
+def test_a_pale_copy_still_points_at_its_original(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconstruction, "PIECE", piece)
     mean = X.mean(0)
     pale = mean + 0.05 * (X - mean)
     assert nearest(pale, X, mean).tolist() == list(range(30))

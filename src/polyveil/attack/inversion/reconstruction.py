@@ -23,6 +23,8 @@ from polyveil.verify.interval import Interval, bootstrap
 Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = NDArray[np.intp]
 PERMUTATIONS = 9999
+PIECE = 512
+"""Reconstructions compared with the gallery at once."""
 MOST = 2000
 """Records that a permutation test looks at: the matrix of all pairs grows with the square."""
 
@@ -66,10 +68,15 @@ def nearest(
     person.
     """
     middle = np.asarray(centre, dtype=np.float64).reshape(1, -1)
-    alike = _unit(flat(rebuilt) - middle) @ _unit(flat(gallery) - middle).T
-    if apart:
-        np.fill_diagonal(alike, -np.inf)
-    return np.asarray(alike.argmax(1))
+    shown, held = _unit(flat(rebuilt) - middle), _unit(flat(gallery) - middle)
+    found = np.empty(len(shown), np.intp)
+    for start in range(0, len(shown), PIECE):
+        alike = shown[start : start + PIECE] @ held.T
+        rows = np.arange(len(alike))
+        if apart:
+            alike[rows, start + rows] = -np.inf
+        found[start + rows] = alike.argmax(1)
+    return found
 
 
 def pairing_p(
