@@ -93,6 +93,19 @@ def test_an_accountant_that_was_told_less_is_caught() -> None:
     assert check.refuted_by == ("accountant",)
 
 
+def test_private_thresholds_do_not_hide_the_marks() -> None:
+    """Thresholds follow the records' norms; marks share their layer's, so they stay as loud."""
+    work = _work(thresholds="quantile", epochs=4)
+    audit = OneRunAudit(1.0, WorkProcedure(work).facts, canaries=300, seed=1)
+    evidence = audit.attempt(WorkProcedure(work))
+    assert audit.check(evidence).verdict == "not refuted"
+    assert all(guard.passed for guard in audit.guards(evidence))
+    seen = evidence.measured()
+    assert seen is not None
+    assert seen.noise_multiplier is not None
+    assert seen.noise_multiplier.low < 2 * audit.facts.noise_multiplier
+
+
 def test_two_networks_and_views_and_flat_clipping_are_one_claim() -> None:
     work = _work(2, epochs=1, clipping="flat")
     work = replace(work, plan=replace(work.plan, training=replace(work.plan.training, augment=2)))

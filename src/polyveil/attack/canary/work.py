@@ -105,7 +105,8 @@ class WorkProcedure:
         a_row = twin.seconds / (len(twin.scores) * (few + int(made.included.sum())))
         records = self._affordable(made, a_row, preparing, end - time.monotonic())
         for number in range(1, networks + 1):
-            prepared = self._prepared(number, made, records)
+            if (number, records) != (1, few):
+                prepared = self._prepared(number, made, records)
             until, steps = _part(end, networks + 1 - number), self.work.schedule.steps
             runs.append(self._once(prepared, made, "audit", steps, until))
         return replace(
