@@ -33,7 +33,7 @@ path = "digits.npz"
 validation = 0.3
 [model]
 name = "cnn"
-channels = [8, 16]
+widths = [8, 16]
 hidden = 16
 [privacy]
 epsilon = 3.0

@@ -33,7 +33,7 @@ from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "copies-table",
-    "someone who holds the released table",
+    "someone who looks for people he knows among the released rows",
     "the released rows, nothing else",
     "people to compare them with",
     risk="singling out",

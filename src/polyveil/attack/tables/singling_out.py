@@ -39,7 +39,7 @@ from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "singling-out-table",
-    "someone who holds the released table",
+    "someone who reads the released table and describes single people by it",
     "the released rows, nothing else",
     "nothing about anybody",
     risk="singling out",
