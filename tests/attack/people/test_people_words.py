@@ -53,6 +53,18 @@ def test_names_that_are_gone_are_not(observed: Make) -> None:
     assert result.verdict == "none detected" and not failed(result)
 
 
+def test_a_single_name_that_is_left_is_a_leak(observed: Make) -> None:
+    def one_kept(person: int, name: str) -> tuple[str, str]:
+        return f"{name} waves.", f"{name if person == 7 else 'Somebody'} waves."
+
+    result = carry_out(NameGuessing(), observed(people=100, each=1, texts=one_kept))
+    assert result.at_level(0.005).verdict == "leak demonstrated"
+    assert result.headline.value.method.startswith("exact")  # type: ignore[union-attr]
+    seen = observed(people=100, each=1, texts=blank)
+    cut = carry_out(NameGuessing(), replace(seen, paired=5000))
+    assert cut.verdict == "inconclusive" and cut.headline.value.high > 0.03  # type: ignore[union-attr]
+
+
 def test_stand_ins_called_like_others_are_chance(observed: Make) -> None:
     """Every stand-in's name is a real one of the list, by lot: that tells nothing."""
     draw = np.random.default_rng(5)

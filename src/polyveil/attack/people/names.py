@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
+from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.people.hashes import HashDictionary
 from polyveil.attack.people.judging import (
-    MARGIN,
+    beyond,
     dealt,
     enough_people,
     exposed,
     null_control,
-    p_value,
     strong,
 )
 from polyveil.attack.people.name_list import LEVELS, NameList, words_of
@@ -32,6 +32,7 @@ from polyveil.attack.people.ranks import RANKS, Ranked, share_of_people
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
+from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(
@@ -41,6 +42,10 @@ THREAT = Threat(
     "a complete list of the people; how the tool works, not its key",
     risk="linkability",
 )
+
+
+_SAME_NAME = 1e-6
+"""How often a stand-in's whole name is the person's own by chance: there are over a million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,14 @@ class Read:
       released, original: (n, n) uint8, row: whose texts, column: whose name; 0 or 1 + its level.
       hashed: (n, n) bool: a token of the row's person is a hash of the column's.
       guesses: hashes that were made.
+      whole: every record that is paired was read, so that what is found is all there is.
     """
 
     released: NDArray[np.uint8] = field(repr=False)
     original: NDArray[np.uint8] = field(repr=False)
     hashed: NDArray[np.bool_] = field(repr=False)
     guesses: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +109,14 @@ class NameGuessing:
                 hashed[
                     row, list(hashes.read((one.after.text, one.file or "", one.alias or "")))
                 ] = True
-        return Read(released, original, hashed, hashes.guesses)
+        whole = len(target.records) >= target.paired
+        return Read(released, original, hashed, hashes.guesses, whole)
 
     def analyse(self, evidence: Read) -> AttackResult:
         """How many are found by their own name, beside how many by another's."""
         hits = (evidence.released > 0) | evidence.hashed
-        found = _as_ranked(hits)
-        others = _others(hits)
-        own, rate = np.diag(hits).astype(float), found.rate()
+        others, own = _others(hits), np.diag(hits).astype(float)
+        rate = _rate(own, whole=evidence.whole)
         original = float(np.diag(evidence.original > 0).mean())
         headline = Measure(
             "people found by their name", rate, better="lower",
@@ -127,8 +134,7 @@ class NameGuessing:
                 "originals."
             ),
             guards=_guards(evidence, original, others),
-            p_value=p_value(found, min(1.0, others + MARGIN), seed=self.seed),
-            tolerance=MARGIN,
+            p_value=_coincidence(evidence, hits),
             measures=_measures(evidence),
             effort=Effort(queries=evidence.guesses),
             not_tested=(
@@ -188,6 +194,31 @@ def _as_ranked(hits: NDArray[np.bool_]) -> Ranked:
     own = np.diag(hits).astype(float)
     table = np.repeat(own[:, None], len(RANKS), axis=1)
     return Ranked(hits.astype(float), table, np.zeros(len(own), np.intp))
+
+
+def _rate(own: NDArray[np.float64], *, whole: bool) -> Interval:
+    """Exact where everything was read: then nobody was sampled, and each name left is one."""
+    found = share_of_people(own)
+    if not whole:
+        return found
+    share = found.estimate
+    return Interval(share, share, share, found.n, "exact: every paired record was read")
+
+
+def _coincidence(evidence: Read, hits: NDArray[np.bool_]) -> float:
+    """Chance that so many are found by their own names if stand-ins were drawn from nowhere.
+
+    Whole names and hashes are told from parts and misspellings, which coincide more often; what
+    others' names do in the same texts is the measure of both, and the better look is paid for.
+    """
+    whole = (evidence.released >= 1 + LEVELS.index("disguised")) | evidence.hashed
+    cells = max(1, len(hits) * (len(hits) - 1))
+    sure = max(_others(whole), _SAME_NAME)
+    any_name = (_others(hits) * cells + 1) / (cells + 1)
+    looks = (
+        beyond(np.diag(whole).astype(float), sure), beyond(np.diag(hits).astype(float), any_name)
+    )  # fmt: skip
+    return all_trials(min(looks), len(looks))
 
 
 def _others(hits: NDArray[np.bool_]) -> float:
