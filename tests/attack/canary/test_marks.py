@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyveil.attack.canary.claim import TrainingFacts
 from polyveil.attack.canary.design import Canaries
 from polyveil.attack.canary.marks import NAME, PULL, Marked, MarkObserver
+from polyveil.attack.canary.one_run import OneRunAudit, watched
 from polyveil.attack.examples import Examples, joined
 from polyveil.learn.private import PrivateTraining
 
@@ -112,6 +114,54 @@ def test_a_private_step_adds_the_threshold_and_no_more(clipping: str) -> None:
     assert float(lengths[torch.from_numpy(~made.included)].abs().max()) == 0.0
     released, _ = watch.watched()
     assert released[0, made.included].min() > 100 * np.abs(released[0, ~made.included]).max()
+
+
+class _ImageAndSound(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.image, self.sound, self.head = nn.Linear(12, 5), nn.Linear(7, 5), nn.Linear(5, 3)
+
+    def forward(self, *, image: Tensor, sound: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.image(image) + self.sound(sound)))
+
+
+def test_two_inputs_in_a_loop_of_ones_own() -> None:
+    """Image and sound, canaries recognised by content, judged: right noise stands, none falls."""
+    draw = torch.Generator().manual_seed(0)
+    inputs = {
+        "sound": torch.randn(150, 7, generator=draw),
+        "image": torch.randn(150, 12, generator=draw),
+    }
+    data = Examples(inputs, torch.randint(3, (150,), generator=draw))
+    made = Canaries.like(data, count=200, classes=3, seed=3)
+    together = joined(data, made.members)
+    verdicts = []
+    for noise in (2.0, 0.0):
+        marked = Marked(_ImageAndSound(), made.examples)
+        used = torch.optim.SGD(marked.parameters(), 0.1)
+        private = PrivateTraining(
+            marked,
+            used,
+            (together.inputs["image"], together.inputs["sound"], together.labels),
+            batch_size=0.2 * len(together),
+            epochs=6,
+            noise_multiplier=noise,
+            delta=1e-5,
+            secret=bytes(32),
+        )
+        watch = MarkObserver(marked)
+        for image, sound, labels in private.batches():
+            losses = functional.cross_entropy(
+                marked(image=image, sound=sound), labels, reduction="none"
+            )
+            private.backward(losses)
+            watch.observe()
+            used.step()
+        facts = TrainingFacts(2.0, 0.2, 30, 1e-5)
+        audit = OneRunAudit(facts.epsilon(), facts, canaries=200)
+        evidence = watched(watch, made.included, rate=0.2, of_steps=30, sampled=watch.sampled())
+        verdicts.append(audit.check(evidence).verdict)
+    assert verdicts == ["not refuted", "refuted"]
 
 
 def test_what_was_not_released_is_not_noted() -> None:

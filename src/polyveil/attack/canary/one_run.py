@@ -8,7 +8,7 @@ that was used twice. How many guesses are made follows from public facts before 
     audit = OneRunAudit(claimed=3.0, facts=TrainingFacts(1.1, 0.05, 400, 1e-5))
     canaries = Canaries.like(data, count=audit.canaries, classes=10, seed=1)
     ...                                     # train, as `Marked` shows
-    evidence = watched(watch, canaries, rate=0.05, steps=400)
+    evidence = watched(watch, canaries.included, rate=0.05, of_steps=400, sampled=watch.sampled())
     audit.analyse(evidence), audit.check(evidence)
 
 Source: Steinke, Nasr & Jagielski, NeurIPS 2023, https://arxiv.org/abs/2305.08846.
@@ -121,7 +121,7 @@ class OneRunAudit:
     Attributes:
       claimed: epsilon of the whole training, > 0.
       facts: of the whole training, as it is carried out; its delta is the claim's.
-      canaries: m; None for as many as the claim needs.
+      canaries: m; see `enough_canaries`.
       seed: of coins and canaries.
       seconds: about how long the training and its controls may take; None for all steps.
       confidence: of the bound.
