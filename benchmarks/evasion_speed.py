@@ -17,6 +17,7 @@ Run: python benchmarks/evasion_speed.py [--rounds 15]
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -171,6 +172,8 @@ def measured(entries: dict[str, Contestant], rounds: int) -> dict[str, list[tupl
             entries[name]()
             used = time.process_time() - processor
             times[name].append((used, time.perf_counter() - clock))
+        told = ", ".join(f"{name} {spent[-1][0]:.3f}" for name, spent in times.items())
+        print(f"round {at + 1}, processor seconds: {told}", file=sys.stderr, flush=True)
     return times
 
 
@@ -193,8 +196,9 @@ def main() -> None:
             median(one[kind] / other[kind] for one, other in zip(seconds, base, strict=True))
             for kind in (0, 1)
         ]
+        made = torch.as_tensor(entries[name]())
         with torch.no_grad():
-            right = module(torch.as_tensor(entries[name]())).argmax(1) == labels
+            right = module(made).argmax(1) == labels
         ars = float(right.double().mean())
         spent = median(one[0] for one in seconds)
         figures[name] = {
