@@ -40,10 +40,7 @@ def extraction_step(model: AuditedModel, *, seed: int) -> Step:
         )
 
     def needed(count: int) -> float:
-        budgets = possible[:count]
-        one = Extraction(records, held_out, training.fitted, tuple(budgets))
-        last = one.models - 2 * one.twins * (len(budgets) - 1)
-        return cost.seconds(2 * one.twins * sum(budgets[:-1]) + last * budgets[-1])
+        return cost.seconds(attack(tuple(possible[:count])).taught)
 
     def run(seconds: float) -> Found:
         count = max((n for n in range(1, len(possible) + 1) if needed(n) <= seconds), default=1)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,7 @@ def _prepared(
     seed: int,
     warnings: tuple[str, ...] = (),
 ) -> Prepared:
+    model = shuffled(model, seed=seed)
     whom = candidates(model, seed=seed)
     digests = {"trained on": model.members.digests(), "others": model.others.digests()}
     key = ProjectKey.load_or_create().mac("audit", (system.hashes and str(system.hashes)) or "")
@@ -124,6 +126,17 @@ def _prepared(
         warnings=warnings,
         not_tested=NOT_TESTED,
     )
+
+
+def shuffled(model: AuditedModel, *, seed: int) -> AuditedModel:
+    """The same, records in a random order: attacks take the first so many, and data often lie
+    sorted by class."""
+    draw = np.random.default_rng(seed)
+    parts = {
+        name: part.at(draw.permutation(len(part)))
+        for name, part in (("members", model.members), ("others", model.others))
+    }
+    return replace(model, **parts)
 
 
 def _untested(model: AuditedModel) -> tuple[Untested, ...]:
