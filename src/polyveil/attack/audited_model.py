@@ -12,7 +12,10 @@ polyveil.audit(target, minutes=5)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from torch import nn
 
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.examples import Examples
@@ -38,6 +41,7 @@ class AuditedModel:
         of their own are skipped and the report says so.
       unprotected: trains such a network without privacy: the positive control, which an attack must
         catch; None where `recipe` itself protects nobody.
+      build: makes an untrained network of this form; None where each layer can be drawn anew.
       hidden: a value of each record that an attacker could want to learn, e.g.
         `Hidden("table", 3, (0.0, 1.0))`; None where attribute inference is not asked for.
       embed: inputs -> vectors that leave of each record, e.g. templates; None where none do.
@@ -51,6 +55,7 @@ class AuditedModel:
     others: Examples = field(repr=False)
     recipe: Recipe | None = None
     unprotected: Recipe | None = None
+    build: Callable[[], nn.Module] | None = None
     hidden: Hidden | None = None
     embed: Embed | None = None
     description: str = "A classifier."

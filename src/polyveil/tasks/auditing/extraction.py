@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import nn
+
 from polyveil.attack.audited_model import AuditedModel
 from polyveil.attack.extraction import Extraction
 from polyveil.attack.extraction.judgement import THREAT
-from polyveil.attack.poisoning.recipe import PlainTraining, like
+from polyveil.attack.poisoning.recipe import PlainTraining
 from polyveil.attack.protocol import carry_out
 from polyveil.tasks.auditing.battery import Step
 from polyveil.tasks.auditing.cost import TrainingCost
@@ -18,13 +22,11 @@ _BUDGETS = (100, 300, 1000, 3000)
 _EPOCHS = 30
 
 
-def extraction_step(model: AuditedModel, *, seed: int) -> Step:
-    """See the module. The thief has records that the model was not trained on, and its form."""
+def extraction_step(model: AuditedModel, build: Callable[[], nn.Module], *, seed: int) -> Step:
+    """See the module. `build` makes an untrained network of the target's form. The thief has records that the model was not trained on, and its form."""
     cut = round(_HELD_OUT * len(model.others))
     held_out, records = model.others.at(slice(0, cut)), model.others.at(slice(cut, None))
-    training = PlainTraining(
-        like(model.classifier.module), epochs=_EPOCHS, calling=model.classifier.calling
-    )
+    training = PlainTraining(build, epochs=_EPOCHS, calling=model.classifier.calling)
     cost = TrainingCost(training, records, seed=seed)
     possible = [budget for budget in _BUDGETS if budget <= len(records)] or [len(records)]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from torch import nn
 
 from polyveil.attack.attribute import THREAT as ATTRIBUTE
 from polyveil.attack.audited_model import AuditedModel
+from polyveil.attack.extraction.judgement import THREAT as EXTRACTION
 from polyveil.attack.inversion.embedding import THREAT as EMBEDDING
 from polyveil.attack.inversion.gradient import THREAT as GRADIENT
 from polyveil.attack.inversion.model import THREAT as MODEL_INVERSION
 from polyveil.attack.poisoning.backdoor import THREAT as BACKDOOR
-from polyveil.attack.poisoning.recipe import PlainTraining
+from polyveil.attack.poisoning.recipe import PlainTraining, like
 from polyveil.attack.splits import prove_disjoint
 from polyveil.errors import UsageError
 from polyveil.learn.plan import Plan
@@ -77,6 +79,7 @@ def prepare_run(folder: Path, plan: Path, *, seed: int) -> Prepared:
         others=as_examples(run.work.held_out),
         recipe=AsTheTarget(run.work),
         unprotected=PlainTraining(lambda: _untrained(run), epochs=_EPOCHS),
+        build=lambda: _untrained(run),
         description=f"{report.models[0].name}: tells {len(report.data.classes)} classes of "
         "pictures apart.",
         data_subjects=f"the people behind {report.data.records:,} pictures",
@@ -108,7 +111,10 @@ def _prepared(
     digests = {"trained on": model.members.digests(), "others": model.others.digests()}
     key = ProjectKey.load_or_create().mac("audit", (system.hashes and str(system.hashes)) or "")
     steps = [membership_step(model, whom, seed=seed, key=key), *first]
-    steps += [evasion_step(model, seed=seed), extraction_step(model, seed=seed)]
+    steps.append(evasion_step(model, seed=seed))
+    build, no_copy = _builder(model)
+    if build is not None:
+        steps.append(extraction_step(model, build, seed=seed))
     if model.embed is not None:
         steps.append(inversion_step(model, model.embed, seed=seed))
     if model.hidden is not None:
@@ -122,7 +128,7 @@ def _prepared(
         utility=_utility(model),
         claims=claims,
         proof=prove_disjoint(digests, key=key),
-        untested=_untested(model),
+        untested=(*_untested(model), *no_copy),
         warnings=warnings,
         not_tested=NOT_TESTED,
     )
@@ -132,11 +138,22 @@ def shuffled(model: AuditedModel, *, seed: int) -> AuditedModel:
     """The same, records in a random order: attacks take the first so many, and data often lie
     sorted by class."""
     draw = np.random.default_rng(seed)
-    parts = {
-        name: part.at(draw.permutation(len(part)))
-        for name, part in (("members", model.members), ("others", model.others))
-    }
-    return replace(model, **parts)
+    members, others = (
+        part.at(draw.permutation(len(part))) for part in (model.members, model.others)
+    )
+    return replace(model, members=members, others=others)
+
+
+def _builder(
+    model: AuditedModel,
+) -> tuple[Callable[[], nn.Module] | None, tuple[Untested, ...]]:
+    """What makes an untrained network of the target's form, or why a thief has none."""
+    if model.build is not None:
+        return model.build, ()
+    try:
+        return like(model.classifier.module), ()
+    except UsageError as error:
+        return None, (Untested(EXTRACTION, str(error)),)
 
 
 def _untested(model: AuditedModel) -> tuple[Untested, ...]:
