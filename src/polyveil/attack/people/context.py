@@ -24,7 +24,7 @@ from polyveil.attack.people.judging import (
     strong,
 )
 from polyveil.attack.people.observation import Observations
-from polyveil.attack.people.ranks import RANKS, Ranked, first_places, within
+from polyveil.attack.people.ranks import RANKS, Ranked
 from polyveil.attack.people.same_picture import likeness
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
@@ -81,11 +81,11 @@ class SourceMatch:
         written, source = _texts(target)
         both, own = after + written, before + source
         return Matched(
-            released=_ranked(both),
-            pictures=_ranked(after) if np.ptp(after) > 0 else None,
-            texts=_ranked(written) if np.ptp(written) > 0 else None,
-            original=_ranked(own),
-            shuffled=_ranked(both[dealt(len(both), seed=self.seed)]),
+            released=Ranked.of(both),
+            pictures=Ranked.of(after) if np.ptp(after) > 0 else None,
+            texts=Ranked.of(written) if np.ptp(written) > 0 else None,
+            original=Ranked.of(own),
+            shuffled=Ranked.of(both[dealt(len(both), seed=self.seed)]),
             circular=target.matched_by_picture,
         )
 
@@ -143,14 +143,6 @@ def _texts(target: Observations) -> tuple[NDArray[np.float64], NDArray[np.float6
         rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9) for rows in (before, after)
     )
     return (after @ before.T).astype(float), (before @ before.T).astype(float)
-
-
-def _ranked(table: NDArray[np.float64]) -> Ranked:
-    everybody = np.arange(len(table))
-    gallery = np.zeros(len(table), np.intp)
-    # Beyond the sixth digit likenesses differ by rounding alone.
-    rounded = np.round(table, 6)
-    return Ranked(first_places(rounded), within(rounded, everybody), gallery)
 
 
 def _guards(found: Matched, chance: float, original: float, *, seed: int) -> tuple[Guard, ...]:

@@ -40,6 +40,14 @@ class Ranked:
     hits: NDArray[np.float64] = field(repr=False)
     gallery: NDArray[np.intp] = field(repr=False)
 
+    @staticmethod
+    def of(table: NDArray[np.float64]) -> Ranked:
+        """One try: (n, n) how well row i's own fits column j, the right one on the diagonal; all in
+        one gallery. Scores that differ by rounding alone are ties."""
+        rounded, count = np.round(table, 6), len(table)
+        hits = within(rounded, np.arange(count))
+        return Ranked(first_places(rounded), hits, np.zeros(count, np.intp))
+
     @property
     def people(self) -> int:
         """How many were looked for."""

@@ -25,7 +25,7 @@ from polyveil.attack.people.judging import (
     strong,
 )
 from polyveil.attack.people.observation import Observations, Words
-from polyveil.attack.people.ranks import Ranked, first_places, within
+from polyveil.attack.people.ranks import Ranked
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
@@ -91,8 +91,8 @@ class SinglingOut:
         times = Counter(known)
         number = {kind: at for at, kind in enumerate(sorted(set(plain), key=sorted))}
         return Singled(
-            _ranked(table), _ranked(_shared(known, known)), _ranked(_shared(plain, plain)),
-            _ranked(table[:, dealt(len(known), seed=self.seed)]),
+            Ranked.of(table), Ranked.of(_shared(known, known)), Ranked.of(_shared(plain, plain)),
+            Ranked.of(table[:, dealt(len(known), seed=self.seed)]),
             np.array([times[one] == 1 for one in known]),
             np.array([number[one] for one in plain], np.intp),
         )  # fmt: skip
@@ -154,9 +154,3 @@ def _shared(known: list[Looks], said: list[Looks]) -> NDArray[np.float64]:
     common = (mine * rarity) @ theirs.T
     extra = (theirs * rarity).sum(axis=1)[None] - common
     return np.asarray(np.round(common - 0.5 * extra, 9), float)
-
-
-def _ranked(table: NDArray[np.float64]) -> Ranked:
-    everybody = np.arange(len(table))
-    gallery = np.zeros(len(table), np.intp)
-    return Ranked(first_places(table), within(table, everybody), gallery)

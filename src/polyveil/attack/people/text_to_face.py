@@ -27,7 +27,7 @@ from polyveil.attack.people.judging import (
 )
 from polyveil.attack.people.name_list import LEVELS, NameList, words_of
 from polyveil.attack.people.observation import Observations
-from polyveil.attack.people.ranks import RANKS, Ranked, first_places, within
+from polyveil.attack.people.ranks import RANKS, Ranked
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.detect.alignment import AlignmentModel
@@ -99,10 +99,17 @@ class TextToFace:
         same = (_kinds(album.seen, album.faces)[:, None] == kinds[None]).astype(float)
         both = by_looks + by_name
         return Picked(
-            _rank(both), _rank(old_looks + old_names), _rank(by_looks), _rank(old_looks),
-            _rank(plain + known), _rank(both[dealt(len(both), seed=self.seed)]), _rank(same), kinds,
-            int((np.ptp(both, axis=1) == 0).sum()), album.across,
-        )  # fmt: skip
+            released=Ranked.of(both),
+            original=Ranked.of(old_looks + old_names),
+            looks=Ranked.of(by_looks),
+            looks_before=Ranked.of(old_looks),
+            planted=Ranked.of(plain + known),
+            shuffled=Ranked.of(both[dealt(len(both), seed=self.seed)]),
+            told=Ranked.of(same),
+            kinds=kinds,
+            silent=int((np.ptp(both, axis=1) == 0).sum()),
+            across=album.across,
+        )
 
     def analyse(self, evidence: Picked) -> AttackResult:
         """Rank-1 beside chance, before and after."""
@@ -185,12 +192,6 @@ def _kinds(faces: Sequence[Face], others: Sequence[Face] = ()) -> NDArray[np.int
         {*kinds, *((face.likely("sex"), face.likely("age")) for face in others)}, key=str
     )
     return np.array([known.index(kind) for kind in kinds], np.intp)
-
-
-def _rank(table: NDArray[np.float64]) -> Ranked:
-    everybody = np.arange(len(table))
-    gallery = np.zeros(len(table), np.intp)
-    return Ranked(first_places(table), within(table, everybody), gallery)
 
 
 def _guards(found: Picked, *, seed: int) -> tuple[Guard, ...]:
