@@ -166,11 +166,16 @@ class BatchJudge:
         wrong = errors(originals, assigned(originals, self.rebuilt, self.batch))
         without = errors(originals, np.broadcast_to(self.mean, originals.shape))
         nothing = r_squared(wrong, without, self._batches(), seed=self.seed)
+        # Closer than the attacker's mean to anybody is no accusation, if his mean is of other
+        # people: what counts is whether they are closer to these than to any.
+        close = nothing.low > NEGLIGIBLE and (
+            pairing_p(originals, self.rebuilt, batch=self.batch, seed=self.seed) <= MISTAKEN
+        )
         hits, looked = self._hits(others), len(others)
         p_value = found_p(hits, looked, len(self.gallery), batch=self.batch)
         return Guard(
             f"null control ({self.name})", "false alarm",
-            nothing.low <= NEGLIGIBLE and p_value > MISTAKEN,
+            not close and p_value > MISTAKEN,
             f"of another batch the same reconstructions rebuild R² {nothing.estimate:.3f} and "
             f"re-identify {hits} of {looked:,}",
         )  # fmt: skip

@@ -30,7 +30,7 @@ from polyveil.attack.inversion.look import deciding
 from polyveil.attack.inversion.matching import Search, match
 from polyveil.attack.inversion.pseudonym import exposed
 from polyveil.attack.inversion.rebuilding import MATCHING, METHODS, Batch, ranges_of, rebuild
-from polyveil.attack.inversion.reconstruction import assigned
+from polyveil.attack.inversion.reconstruction import assigned, flat
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.splits import SplitProof, prove_disjoint
 from polyveil.attack.threat import Threat
@@ -205,7 +205,7 @@ class GradientInversion:
     def _trust(self, target: GradientSource, draw: torch.Generator) -> dict[str, float]:
         """How far from his mean the attacker should go, in (0, 1]: he knows the defence, so that he
         can leak records of his own and see what a reconstruction is worth."""
-        inner, length = dict.fromkeys(self.known.inputs, 0.0), dict.fromkeys(self.known.inputs, 0.0)
+        worth: dict[str, list[Array]] = {name: [] for name in self.known.inputs}
         for at in range(REHEARSALS if self.records == 1 else 1):
             own, rest = self._aside(at)
             leaked = target.leaked(own, draw)
@@ -214,14 +214,10 @@ class GradientInversion:
             for name, values in rebuilt.inputs.items():
                 mean = rest.inputs[name].mean(0).numpy()
                 truth = own.inputs[name].numpy()
-                fitting = assigned(truth, values.numpy(), self.records) - mean
-                inner[name] += float((fitting * (truth - mean)).sum())
-                length[name] += float(np.square(fitting).sum())
-        # Never quite 0: a direction that is hardly worth a step may still point at someone.
-        return {
-            name: min(1.0, max(1e-3, inner[name] / length[name])) if length[name] else 1.0
-            for name in inner
-        }
+                step = flat(assigned(truth, values.numpy(), self.records) - mean)
+                length = np.maximum(np.square(step).sum(1), 1e-12)
+                worth[name].append((step * flat(truth - mean)).sum(1) / length)
+        return {name: _cautious(np.concatenate(found)) for name, found in worth.items()}
 
     def _aside(self, at: int) -> tuple[Examples, Examples]:
         """A batch of the attacker's own records, and the rest of them."""
@@ -271,6 +267,13 @@ class GradientInversion:
 
     def _proof(self) -> SplitProof:
         return prove_disjoint({"attacker": self.known.digests(), "victims": self.victims.digests()})
+
+
+def _cautious(worth: Array) -> float:
+    """Two standard errors below the mean of few rehearsals, in (0, 1]; never quite 0: a direction
+    that is hardly worth a step may still point at someone."""
+    error = float(worth.std(ddof=1)) / np.sqrt(len(worth))
+    return float(np.clip(worth.mean() - 2 * error, 1e-3, 1.0))
 
 
 def _shared(found: Tensor, labels: Tensor) -> float:
