@@ -40,6 +40,8 @@ from polyveil.privacy import accountant
 
 RECORDS, BATCH, EPOCHS, CANARIES, DELTA = 2000, 128, 6, 500, 1e-5
 PHYSICAL = 32
+INFINITE = 1e9
+"""Stands for an infinite epsilon where JSON has none."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def judged(run: Run) -> dict[str, Any]:
         "released": released.epsilon,
         "differences": differences.epsilon,
         "ceiling": released.ceiling,
-        "recomputed": min(audit.facts_seen(run.evidence).epsilon(), 1e9),
+        "recomputed": min(audit.facts_seen(run.evidence).epsilon(), INFINITE),
         "refuted by": audit.check(run.evidence).refuted_by,
         "seconds": run.seconds,
         "watching": run.watching,
@@ -225,7 +227,7 @@ def row(fault: str, claim: float, marks: list[dict[str, Any]], own: list[dict[st
     return [
         fault,
         claim,
-        f"{np.median([one['recomputed'] for one in marks]):.2f}",
+        shown_epsilon(float(np.median([one["recomputed"] for one in marks]))),
         sum("accountant" in one for one in refuted),
         cell(marks, "released"),
         cell(marks, "differences"),
@@ -233,6 +235,10 @@ def row(fault: str, claim: float, marks: list[dict[str, Any]], own: list[dict[st
         f"{marks[0]['ceiling']:.2f}",
         f"{sum(bool(one) for one in refuted)}/{len(refuted)}",
     ]
+
+
+def shown_epsilon(value: float) -> str:
+    return "infinite" if value >= INFINITE else f"{value:.2f}"
 
 
 def main() -> None:
