@@ -75,6 +75,20 @@ def test_a_model_that_never_saw_the_members_is_not_accused(
     assert result.p_value is not None and result.p_value > 0.01
 
 
+def test_where_nobody_is_named_for_sure_the_area_decides(leaky: tuple[Study, Answers]) -> None:
+    """Members that rank above most others, and a few others above all members."""
+    study, answers = leaky
+    evidence = Population(study).score(answers)
+    members = evidence.answers.is_member
+    scores = members + np.random.default_rng(0).uniform(0, 0.5, len(members))
+    scores[np.flatnonzero(~members)[: (~members).sum() // 50]] += 10
+    result = Population(study).analyse(dataclasses.replace(evidence, scores=scores))
+    assert result.headline.name == "AUC"
+    assert result.baseline == 0.5
+    assert result.verdict == "leak demonstrated"
+    assert "which is which in 98 of 100" in result.sentence
+
+
 def test_one_set_of_answers_serves_all_and_asks_each_record_once(
     leaky: tuple[Study, Answers],
 ) -> None:

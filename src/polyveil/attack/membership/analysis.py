@@ -2,8 +2,10 @@
 """From scores to a verdict: how many members an attacker names, at how many false alarms.
 
 The rate that decides is fixed by how many non-members there are, before any score is seen: 1 %
-where that can be measured, else 5 %, else 10 %. The p-value pays for every figure that was looked
-at: hits at that rate, at 0.1 % where allowed, and the area.
+where that can be measured, else 5 %, else 10 %. Where no more members are named there than by
+guessing, but members and others are told apart on the whole, the area decides: an attacker who is
+sure of nobody and right about most still knows something. The p-value pays for every figure that
+was looked at: hits at that rate, at 0.1 % where allowed, and the area.
 
 Source: Carlini et al., IEEE S&P 2022, https://arxiv.org/abs/2112.03570 (what to report).
 """
@@ -26,6 +28,8 @@ from polyveil.verify.measure import Measure
 
 HEADLINE_RATES = (0.01, 0.05, 0.1)
 LOWEST_RATE = 0.001
+AREA_TOLERANCE = 0.05
+"""Above one half: so much of an area counts as nothing where it decides."""
 MOST_EXPOSED = 5
 _SMALLEST_CLASS = 20
 """Members and non-members that a class must have to be looked at on its own."""
@@ -53,18 +57,20 @@ def judge(evidence: Evidence, *, attack: str, threat: Threat) -> AttackResult:
     worst = _worst_class(evidence, area)
     refused = (lowest.reason,) if isinstance(lowest, TooFew) else ()
     answers = evidence.answers
+    named = _measure(headline, _without_a_model(evidence, headline))
+    told, by_area = _area_measure(area), _only_the_area_shows(headline, area)
     return AttackResult(
         attack=attack,
         threat=threat,
-        headline=_measure(headline, _without_a_model(evidence, headline)),
-        sentence=_sentence(headline),
+        headline=told if by_area else named,
+        sentence=_pair_sentence(area, headline) if by_area else _sentence(headline),
         guards=health.guards(evidence, area),
         p_value=all_trials(min(looks), len(looks)),
         # Twice what a guesser names still counts as nothing: below, a sample of the usual size
         # could never show that nothing was found.
-        tolerance=headline.rate,
+        tolerance=AREA_TOLERANCE if by_area else headline.rate,
         measures=(
-            _area_measure(area),
+            named if by_area else told,
             *([_measure(lowest)] if isinstance(lowest, Hits) else []),
             *([worst] if worst else []),
             *evidence.measures,
@@ -84,6 +90,12 @@ def judge(evidence: Evidence, *, attack: str, threat: Threat) -> AttackResult:
         ),
         arrays=_arrays(evidence),
     )
+
+
+def _only_the_area_shows(headline: Hits, area: Area) -> bool:
+    """Whether members are told apart on the whole, and hardly any of them is named for sure."""
+    named = headline.hits.estimate > 2 * headline.rate
+    return not named and area.area.estimate > 0.5 + AREA_TOLERANCE
 
 
 def _headline(evidence: Evidence) -> Hits:
@@ -136,6 +148,15 @@ def _sentence(found: Hits) -> str:
         f"Of 1,000 members, an attacker names at most {min(most, 1000):,} "
         f"({1000 * found.hits.estimate:.0f} measured), with {alarms} false alarms among 1,000 "
         f"others; a guesser names {alarms}."
+    )
+
+
+def _pair_sentence(area: Area, named: Hits) -> str:
+    rightly, alarms = 100 * area.area.estimate, round(1000 * named.rate)
+    return (
+        "Shown a member and another record, an attacker says rightly which is which in "
+        f"{rightly:.0f} of 100 cases; a guesser in 50. He is sure of few: of 1,000 members he "
+        f"names {1000 * named.hits.estimate:.0f}, with {alarms} false alarms among 1,000 others."
     )
 
 

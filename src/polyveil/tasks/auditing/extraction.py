@@ -23,7 +23,11 @@ _EPOCHS = 30
 
 
 def extraction_step(model: AuditedModel, build: Callable[[], nn.Module], *, seed: int) -> Step:
-    """See the module. `build` makes an untrained network of the target's form. The thief has records that the model was not trained on, and its form."""
+    """See the module. The thief has records that the model was not trained on, and its form.
+
+    Args:
+      build: makes an untrained network of that form.
+    """
     cut = round(_HELD_OUT * len(model.others))
     held_out, records = model.others.at(slice(0, cut)), model.others.at(slice(cut, None))
     training = PlainTraining(build, epochs=_EPOCHS, calling=model.classifier.calling)

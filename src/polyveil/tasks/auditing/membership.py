@@ -34,6 +34,11 @@ _POPULATION = 0.25
 """Share of the other records that nobody asks about, with which the asked are compared."""
 _ASKING = 0.25
 """Share of the time that asking and judging may take beside training."""
+_LEARNING = "LiRA, online, and shadow classifier"
+_PROTECTED = (
+    "they learn what membership does from shadow models that are protected like the target, and "
+    "could not catch an unprotected one; the other attacks stand for them"
+)
 _WITH_SHADOWS = "LiRA, RMIA, reference attack and shadow classifier"
 
 
@@ -58,7 +63,11 @@ def membership_step(model: AuditedModel, whom: Candidates, *, seed: int, key: by
             return _without(model, whom, cost, half, seed, key)
         count = min(MOST_SHADOWS, wanted - wanted % 2)
         study = _study(model, whom, count, (1 - _ASKING) * seconds, seed, key)
-        return Found(_all_of(model, study, _attacks(study)))
+        attacks = _attacks(study)
+        if model.unprotected is None:
+            return Found(_all_of(model, study, attacks))
+        offline = [one for one in attacks if not _learns_from_shadows(one)]
+        return Found(_all_of(model, study, offline), skipped=(Skipped(_LEARNING, _PROTECTED),))
 
     return Step("membership", (THREAT,), 4.0, lambda: 0.0, run)
 
@@ -71,6 +80,12 @@ def _attacks(study: Study) -> tuple[MembershipAttack, ...]:
         Reference(study),
         ShadowClassifier(study),
         Population(study),
+    )
+
+
+def _learns_from_shadows(attack: MembershipAttack) -> bool:
+    return isinstance(attack, ShadowClassifier) or (
+        isinstance(attack, Lira) and attack.side == "online"
     )
 
 
