@@ -4,73 +4,49 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from polyveil.attack.audited_model import AuditedModel
 from polyveil.attack.evasion import (
     QUICK,
-    STANDARD,
-    THOROUGH,
     Evasion,
+    affordable,
     default_budgets,
     evaluate_by_modality,
 )
+from polyveil.attack.evasion.affordable import FEWEST
 from polyveil.attack.evasion.analysis import THREAT
 from polyveil.attack.evasion.attack import ANSWERS, AVERAGED
-from polyveil.attack.evasion.search import Search
 from polyveil.attack.protocol import carry_out
 from polyveil.tasks.auditing.battery import Step
 from polyveil.tasks.auditing.kept import Found
 
-FEWEST = 100
 MOST = 1000
 """Records: a thousand tell a share to three points; further time goes into stronger search."""
 _GRADIENT = 3.0
 """A pass with its gradient takes about so many plain ones."""
+_SEARCHING = 0.5
+"""Share of the time that is planned for the searches; the checks of their health take the rest."""
 
 
 def evasion_step(model: AuditedModel, *, seed: int) -> Step:
     """See the module. Records are those that the model was not trained on."""
     budgets = default_budgets(model.others.inputs)
+    records, target = model.others.at(slice(0, MOST)), model.classifier
     attacks = 1 if len(budgets) == 1 else len(budgets) + 1
 
-    def attack(searches: tuple[Search, ...], records: int) -> Evasion:
-        few = model.others.at(slice(0, records))
-        return Evasion(few, budgets, searches, radii=attacks == 1, seed=seed)
-
-    smallest = attack(QUICK, FEWEST)
-
     def run(seconds: float) -> Found:
-        begun = time.perf_counter()
-        found = carry_out(smallest, model.classifier)
-        once = time.perf_counter() - begun
-        chosen = _affordable(attack, once, (seconds - once) / attacks, len(model.others))
+        each = max(_SEARCHING * seconds / attacks, 1e-3)
+        attack = affordable(records, budgets, target, each, seed=seed)
         if attacks == 1:
-            return Found((found if chosen is None else carry_out(chosen, model.classifier),))
-        by_modality = evaluate_by_modality(chosen or smallest, model.classifier)
-        return Found((by_modality.joint, *by_modality.alone.values()))
+            return Found((carry_out(attack, target),))
+        found = evaluate_by_modality(attack, target)
+        return Found((found.joint, *found.alone.values()))
 
     def least() -> float:
-        return attacks * smallest.cost * len(smallest.examples) * _pass_time(model) * _GRADIENT
+        smallest = Evasion(records, budgets, QUICK).cost * FEWEST * _GRADIENT
+        return attacks * smallest * _pass_time(model) / _SEARCHING
 
     return Step("evasion", (THREAT,), 2.0, least, run)
-
-
-def _affordable(
-    attack: Callable[[tuple[Search, ...], int], Evasion], once: float, seconds: float, most: int
-) -> Evasion | None:
-    """The strongest search that fits, on as many records as fit; None where only the smallest does.
-
-    Args:
-      once: seconds that the smallest attack took; others are judged by it.
-    """
-    chosen, smallest = None, attack(QUICK, FEWEST)
-    for searches in (QUICK, STANDARD, THOROUGH):
-        more = attack(searches, FEWEST)
-        records = int(min(MOST, most, FEWEST * seconds * smallest.cost / (once * more.cost)))
-        if records >= min(FEWEST, most):
-            chosen = attack(searches, records)
-    return chosen
 
 
 def _pass_time(model: AuditedModel) -> float:
