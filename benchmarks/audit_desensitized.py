@@ -22,6 +22,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,14 @@ def audited(source: Path, out: Path, recogniser: Any, seed: int) -> tuple[Any, f
     return found, found.observations.seconds, whole - found.observations.seconds
 
 
+def judged(results: Sequence[Any]) -> list[Any]:
+    """All of one release at the levels that Holm's procedure leaves them, as an audit does."""
+    from polyveil.attack.multiplicity import holm_levels
+
+    levels = holm_levels([one.p_value for one in results])
+    return [one.at_level(level) for one, level in zip(results, levels, strict=True)]
+
+
 def figure(result: Any) -> dict[str, Any]:
     """What is written down of one attack; nobody's name, no value of a single record."""
     value = result.headline.value
@@ -178,7 +187,7 @@ def one_release(job: tuple[Path, str, int]) -> tuple[str, dict[str, Any]]:
         "paired by": found.observations.how,
         "refused": len(found.observations.refused),
         "seconds": {"release": spent, "reading": reading, "attacking": attacking},
-        "attacks": [figure(one) for one in found.results],
+        "attacks": [figure(one) for one in judged(found.results)],
         "not tried": [why for _, why in found.untried],
     }
 

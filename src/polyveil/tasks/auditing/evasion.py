@@ -43,8 +43,8 @@ def evasion_step(model: AuditedModel, *, seed: int) -> Step:
         return Found((found.joint, *found.alone.values()))
 
     def least() -> float:
-        smallest = Evasion(records, budgets, QUICK).cost * FEWEST * _GRADIENT
-        return attacks * smallest * _pass_time(model) / _SEARCHING
+        smallest = Evasion(records.at(slice(0, FEWEST)), budgets, QUICK)
+        return attacks * smallest.cost * _GRADIENT * _pass_time(model) / _SEARCHING
 
     return Step("evasion", (THREAT,), 2.0, least, run)
 
@@ -53,7 +53,10 @@ def _pass_time(model: AuditedModel) -> float:
     """Seconds that a record takes through the model; a random one needs many answers for each."""
     few = model.others.at(slice(0, 128))
     random = model.classifier.is_random(few.inputs)
-    begun = time.perf_counter()
-    model.classifier.logits(few.inputs)
-    each = (time.perf_counter() - begun) / len(few)
-    return each * (AVERAGED + ANSWERS if random else 1)
+    passes = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        model.classifier.logits(few.inputs)
+        passes.append(time.perf_counter() - begun)
+    # The quickest: what else the machine does must not skip an attack.
+    return min(passes) / len(few) * (AVERAGED + ANSWERS if random else 1)
