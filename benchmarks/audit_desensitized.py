@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Claim: the audit of a released folder finds who is in it where faces are kept, blurred, replaced.
 
-    python benchmarks/audit_desensitized.py                 100 people, what RESULTS.md quotes
-    python benchmarks/audit_desensitized.py --people 40     for development
+    python benchmarks/audit_desensitized.py --pictures 2    100 people, what RESULTS.md quotes
+    python benchmarks/audit_desensitized.py --people 40     for development, nothing is written
 
 An album is made of LFW pictures, several of each person, with captions that name them, and released
 in several ways: as it is, its pictures re-encoded; through `polyveil.desensitize` with stand-ins,
