@@ -40,6 +40,7 @@ def audit(
     released: str | Path | None = None,
     control: str | Path | None = None,
     secret: str | None = None,
+    recogniser: str | Path | None = None,
     minutes: float = 2.0,
     out: str | Path | None = None,
     seed: int = 0,
@@ -59,6 +60,8 @@ def audit(
       control: a table of the same population that nothing was made from; without it, a part of the
         table cannot be told from the population, and attacks that need it are skipped.
       secret: column of a table that an attacker wants to infer; None for each in turn.
+      recogniser: a face recogniser for released records, beside the weak one that comes along: an
+        ONNX file of ArcFace's layout (112 x 112 RGB in [-1, 1] to a vector).
       minutes: about how long all attacks together may take.
       out: a new folder for audit.html and audit.json; None keeps nothing on disk.
       seed: of everything random; the same seed gives the same audit on the same machine, where time
@@ -81,7 +84,7 @@ def audit(
     folder = None if out is None or dry_run else Path(out)
     if folder is not None:
         place.check_place(folder, _paths(target, released, control))
-    prepared = _prepare(target, plan, released, control, secret, seed)
+    prepared = _prepare(target, plan, released, control, secret, recogniser, seed)
     if dry_run:
         return _report(prepared, planned(prepared.steps, minutes=minutes), started, minutes, seed)
     fingerprint = _fingerprint(prepared, minutes, seed)
@@ -102,6 +105,7 @@ def _prepare(
     released: str | Path | None,
     control: str | Path | None,
     secret: str | None,
+    recogniser: str | Path | None,
     seed: int,
 ) -> Prepared:
     if not isinstance(target, str | Path):
@@ -125,7 +129,8 @@ def _prepare(
     if released is not None:
         from polyveil.tasks.auditing.folders import prepare_folders
 
-        return prepare_folders(path, Path(released), seed=seed)
+        network = None if recogniser is None else Path(recogniser)
+        return prepare_folders(path, Path(released), recogniser=network, seed=seed)
     return _prepare_run(path, plan, seed)
 
 

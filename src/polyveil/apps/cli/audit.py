@@ -51,6 +51,13 @@ def audit(
             show_default=False,
         ),
     ] = None,
+    recogniser: Annotated[
+        Path | None,
+        typer.Option(
+            help="A stronger face recogniser for released records: ONNX, ArcFace's layout.",
+            show_default=False,
+        ),
+    ] = None,
     minutes: Annotated[
         float, typer.Option(min=0.1, help="About how long all attacks together may take.")
     ] = 2.0,
@@ -78,6 +85,7 @@ def audit(
             released=released,
             control=control,
             secret=secret,
+            recogniser=recogniser,
             minutes=minutes,
             out=out,
             seed=seed,

@@ -26,6 +26,10 @@ _AT_MOST = 0.7
 """Share of the remaining time that one step may take when it cannot do with its own share."""
 
 
+def _nothing() -> float:
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One or several attacks that share their preparation.
@@ -36,6 +40,8 @@ class Step:
       share: of the whole time, beside the other steps' shares.
       least: seconds that it takes at least, estimated; called just before it would run.
       run: carries it out in about so many seconds.
+      wants: seconds from which on it tells much more, estimated; it gets them before its fair share
+        where they leave something for the others.
     """
 
     name: str
@@ -43,6 +49,7 @@ class Step:
     share: float
     least: Callable[[], float]
     run: Callable[[float], Found]
+    wants: Callable[[], float] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +144,10 @@ def _allowance(step: Step, left: Iterable[Step], remaining: float) -> tuple[floa
     """(seconds that the step may take, "") or (0, why it does not run)."""
     fair = remaining * step.share / sum(one.share for one in left)
     least = step.least()
-    if least <= max(fair, _AT_MOST * remaining):
-        return max(fair, least), ""
+    most = max(fair, _AT_MOST * remaining)
+    if least <= most:
+        wanted = step.wants()
+        return max(fair, least, wanted if wanted <= most else 0.0), ""
     more = max(1, math.ceil((least / _AT_MOST - max(0.0, remaining)) / 60 - 0.01))
     return 0.0, (
         f"it takes about {least:,.0f} s, and {max(0.0, remaining):,.0f} s were left: "

@@ -11,8 +11,10 @@ from pathlib import Path
 from polyveil.attack.people import names, recognition, text_to_face
 from polyveil.attack.people.battery import attack_pair, least_seconds
 from polyveil.attack.people.pair import FolderPair
-from polyveil.attack.people.threats import DISCLOSED, UNTRIED
+from polyveil.attack.people.recogniser import LocalPatterns, OnnxRecogniser, Plugged, Recogniser
+from polyveil.attack.people.threats import DISCLOSED
 from polyveil.attack.threat import Threat
+from polyveil.detect import embedder
 from polyveil.privacy.ledger import content_hash
 from polyveil.records.record import Refused
 from polyveil.report.audit import System, Untested
@@ -38,16 +40,22 @@ NOT_TESTED = (
 )
 
 
-def prepare_folders(original: Path, released: Path, *, seed: int) -> Prepared:
+def prepare_folders(
+    original: Path, released: Path, *, recogniser: Path | None, seed: int
+) -> Prepared:
     """The target.
+
+    Args:
+      recogniser: a network of ArcFace's layout, beside the one that comes along; None for no more.
 
     Raises:
       UsageError: a folder cannot be read, or none of the records belong together.
     """
     pair = FolderPair.of(original, released)
+    recognisers = _recognisers(recogniser)
 
     def run(seconds: float) -> Found:
-        found = attack_pair(pair, seconds=seconds, seed=seed)
+        found = attack_pair(pair, recognisers=recognisers, seconds=seconds, seed=seed)
         unread = found.observations.refused[len(pair.broken) :]
         return Found(
             found.results,
@@ -55,14 +63,14 @@ def prepare_folders(original: Path, released: Path, *, seed: int) -> Prepared:
             refusals=as_refusals(unread),
         )
 
-    step = Step("released records", _THREATS, 1.0, lambda: least_seconds(pair), run)
+    def least() -> float:
+        return least_seconds(pair, recognisers=len(recognisers))
+
+    step = Step("released records", _THREATS, 1.0, least, run)
     return Prepared(
         system=_system(pair),
         steps=(step,),
-        fingerprint=hashlib.sha256(
-            f"{content_hash(original)} {content_hash(released)}".encode()
-        ).hexdigest(),
-        untested=tuple(Untested(threat, reason) for threat, reason in UNTRIED),
+        fingerprint=_fingerprint(original, released, recognisers),
         disclosed=dict.fromkeys(sorted(DISCLOSED), _DISCLOSED),
         refusals=as_refusals(pair.broken),
         warnings=_warnings(pair),
@@ -84,6 +92,18 @@ def as_refusals(refused: Iterable[Refused]) -> tuple[Refusals, ...]:
         )
         for kind, count in Counter(one.kind for one in listed).most_common()
     )
+
+
+def _recognisers(file: Path | None) -> tuple[Recogniser, ...]:
+    """The weak one that comes along, those that are installed, and the one that is named."""
+    named = () if file is None else (OnnxRecogniser(file),)
+    return (LocalPatterns(), *(Plugged(one) for one in embedder.discover()), *named)
+
+
+def _fingerprint(original: Path, released: Path, recognisers: Iterable[Recogniser]) -> str:
+    names = " ".join(one.name for one in recognisers)
+    text = f"{content_hash(original)} {content_hash(released)} {names}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _system(pair: FolderPair) -> System:

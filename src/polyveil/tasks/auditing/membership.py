@@ -54,9 +54,14 @@ def membership_step(model: AuditedModel, whom: Candidates, *, seed: int, key: by
     """See the module. Args: key: secret of the audit, for pseudonyms."""
     cost = None if model.recipe is None else TrainingCost(model.recipe, whom.pool, seed=seed)
 
+    half = len(whom.pool) // 2
+
+    def wants() -> float:
+        return 0.0 if cost is None else _needed(cost, half)
+
     def run(seconds: float) -> Found:
         # The twin, which is the positive control, costs about as much as one of them.
-        half, wanted = len(whom.pool) // 2, 0
+        wanted = 0
         if cost is not None:
             wanted = int((1 - _ASKING) * seconds / max(cost.seconds(half), 1e-9)) - 1
         if wanted < FEWEST_SHADOWS:
@@ -69,7 +74,12 @@ def membership_step(model: AuditedModel, whom: Candidates, *, seed: int, key: by
         offline = [one for one in attacks if not _learns_from_shadows(one)]
         return Found(_all_of(model, study, offline), skipped=(Skipped(_LEARNING, _PROTECTED),))
 
-    return Step("membership", (THREAT,), 4.0, lambda: 0.0, run)
+    return Step("membership", (THREAT,), 4.0, lambda: 0.0, run, wants)
+
+
+def _needed(cost: TrainingCost, records: int) -> float:
+    """Seconds that the fewest shadow models take, a twin and what follows included."""
+    return (FEWEST_SHADOWS + 2) * cost.seconds(records) / (1 - _ASKING)
 
 
 def _attacks(study: Study) -> tuple[MembershipAttack, ...]:
@@ -113,7 +123,7 @@ def _without(
     if cost is None:
         reason = "they need a recipe that trains a model of the target's kind; none was given"
     else:
-        needed = (FEWEST_SHADOWS + 2) * cost.seconds(half) / (1 - _ASKING)
+        needed = _needed(cost, half)
         reason = f"they need {FEWEST_SHADOWS} shadow models and a twin: about {needed:,.0f} s"
     study = prepare(whom, key=key, calling=model.classifier.calling, seed=seed)
     attacks = _all_of(model, study, (Population(study),))
