@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Omni-dimensional dynamic convolution (ODConv), in one and two dimensions.
+
+    y = a_filter * [ (sum_i a_kernel,i a_spatial W_i) conv (a_channel * x) ]
+
+Every record has a kernel of its own, mixed from K learned ones, so this is no convolution that a
+backend knows. It is written as patches times the record's own matrix (unfold + batched product):
+the usual trick, records as groups of channels, fixes the batch size when exported.
+
+The K kernels are one matrix [entries, K], so mixing them is a linear layer over the kernel
+attention, whose gradients private training knows record by record without a fall-back.
+
+Costs several times a plain convolution on a processor, more with larger K: prefer K = 1, small
+maps and late layers.
+
+Source: Li, Zhou & Yao, ICLR 2022, https://openreview.net/forum?id=DmpCfq6Mg39
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from polyveil.errors import UsageError
+from polyveil.models import checks
+from polyveil.models.odconv_attention import Attentions, OmniAttention
+
+REDUCTION = 1 / 16
+
+
+@dataclass(frozen=True, slots=True)
+class ODConvConfig:
+    """Shape of the convolution; public facts, checked on construction.
+
+    Attributes:
+      channels: C_in.
+      filters: C_out.
+      kernel: its size, (length,) for one dimension, (height, width) for two.
+      stride, padding, dilation: of every dimension, as in torch.nn.Conv1d and Conv2d; zeros pad.
+      groups: divides channels and filters.
+      kernels: K, how many kernels a record mixes its own from.
+      reduction: descriptor's width as a share of C_in, at least 16 in all.
+    """
+
+    channels: int
+    filters: int
+    kernel: tuple[int, ...]
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    kernels: int = 1
+    reduction: float = REDUCTION
+
+    def __post_init__(self) -> None:
+        for option in ("channels", "filters", "stride", "dilation", "groups", "kernels"):
+            checks.at_least(option, getattr(self, option), 1)
+        checks.at_least("padding", self.padding, 0)
+        if len(self.kernel) not in (1, 2):
+            raise UsageError(f"kernel: {self.kernel!r}; expected (length,) or (height, width).")
+        for size in self.kernel:
+            checks.at_least("kernel", size, 1)
+        if self.channels % self.groups or self.filters % self.groups:
+            raise UsageError(
+                f"groups: {self.groups} does not divide {self.channels} channels and "
+                f"{self.filters} filters."
+            )
+        if not 0 < self.reduction <= 1:
+            raise UsageError(f"reduction: {self.reduction!r}; expected a number in (0, 1].")
+
+    @property
+    def positions(self) -> int:
+        """Of the kernel."""
+        return math.prod(self.kernel)
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether every filter sees one channel, its own."""
+        return self.groups == self.channels == self.filters
+
+    def output(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Space of the output for this space of the input."""
+        return tuple(
+            (one + 2 * self.padding - self.dilation * (kernel - 1) - 1) // self.stride + 1
+            for one, kernel in zip(size, self.kernel, strict=True)
+        )
+
+
+class ODConv(nn.Module):
+    """float32 [records, C_in, *space] -> [records, C_out, *space of the output]; no bias.
+
+    Every record is convolved with its own kernel and nothing of another record.
+
+    Attributes:
+      attention: `OmniAttention`; its temperature is set by `anneal`.
+      weight: [C_out * C_in / groups * positions, K], the K kernels, each as one column.
+    """
+
+    def __init__(self, config: ODConvConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.attention = OmniAttention(
+            config.channels,
+            0 if config.depthwise else config.filters,
+            config.positions,
+            config.kernels,
+            config.reduction,
+        )
+        seen = config.channels // config.groups * config.positions
+        self.weight = nn.Parameter(torch.empty(config.filters * seen, config.kernels))
+        nn.init.normal_(self.weight, std=math.sqrt(2 / seen))
+
+    def forward(self, x: Tensor) -> Tensor:
+        config, found = self.config, self.attention(x)
+        scale = found.channel.reshape(*found.channel.shape, *(1,) * len(config.kernel))
+        y = self.kernels(found) @ self._patches(x * scale)
+        if found.filter is not None:
+            y = y * found.filter.reshape(-1, config.groups, config.filters // config.groups, 1)
+        return y.reshape(-1, config.filters, *config.output(tuple(x.shape[2:])))
+
+    def kernels(self, attentions: Attentions) -> Tensor:
+        """Own kernels, [records, groups, C_out / groups, C_in / groups * positions]."""
+        config = self.config
+        mixture = attentions.kernel
+        if mixture is None:
+            mixture = torch.ones_like(attentions.channel[:, :1])
+        own = functional.linear(mixture, self.weight)
+        shape = (-1, config.groups, config.filters // config.groups)
+        if attentions.spatial is not None:
+            own = own.reshape(*shape, config.channels // config.groups, config.positions)
+            own = own * attentions.spatial[:, None, None, None]
+        return own.reshape(*shape, config.channels // config.groups * config.positions)
+
+    def _patches(self, x: Tensor) -> Tensor:
+        """What the kernel sees, [records, groups, C_in / groups * positions, places]."""
+        config = self.config
+        space, kernel = x.shape[2:], config.kernel
+        padding, dilation, stride = config.padding, config.dilation, config.stride
+        if len(kernel) == 1:
+            # unfold knows pictures alone: a sequence is a picture one pixel high.
+            x = x.unsqueeze(2)
+            seen = functional.unfold(x, (1, kernel[0]), (1, dilation), (0, padding), (1, stride))
+        else:
+            seen = functional.unfold(x, kernel, dilation, padding, stride)
+        places = math.prod(config.output(tuple(space)))
+        return seen.reshape(-1, config.groups, seen.shape[1] // config.groups, places)
+
+    def extra_repr(self) -> str:
+        c = self.config
+        return f"{c.channels}, {c.filters}, kernel={c.kernel}, stride={c.stride}, K={c.kernels}"
