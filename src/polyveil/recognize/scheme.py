@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keyed transform behind a protected template: a secret subspace, then coarse cells.
+
+An embedding is projected onto `kept` of its `dimension` directions; which ones, and how they are
+turned, is drawn from the secret (uniform over all choices). The direction of what is left is cut
+into 2**bits equally likely cells a coordinate. What follows from that:
+
+- **Key secret.** The projected direction of any embedding is uniform on the sphere, so the cells
+  have one and the same distribution whoever the person is, and cells under independent secrets are
+  independent. A template alone says nothing, and two templates cannot be linked (to whoever cannot
+  tell AES in counter mode from chance).
+- **Key stolen.** Nothing about the other dimension - kept directions is in the template. Guessing
+  without knowledge about people recovers a cosine of at most about sqrt(kept / dimension); real
+  embeddings lie in fewer directions than they have numbers, so measure with `inversion`.
+- A secret serves one template. Two embeddings under one secret would show their angle.
+
+Measured against the alternatives, synthetic people, 128 numbers, impostors holding the victim's key
+(true accept rate at 0.1 % false accepts, then how often the inverted template passes a renewed
+one): 48 x 2 bits 80 %, 14 %; sign bits of 128 projections (BioHash) 80 %, 19 %; Index-of-Max with
+64 hashes of 8 choices 80 %, 36 %. At 94 to 96 %: 64 x 2 bits 33 %; 256 sign bits 80 %.
+
+Sources: Jin et al., Index-of-Max hashing, IEEE TIFS 13 (2018); Teoh, Ngo & Goh, BioHashing, Pattern
+Recognition 37 (2004); Kong et al., An analysis of BioHashing, Pattern Recognition 39 (2006);
+Ghammam et al., A cryptanalysis of two cancelable biometric schemes, IEEE TIFS 15 (2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import ArrayLike, NDArray
+
+from polyveil.errors import UsageError
+
+Floats: TypeAlias = NDArray[np.float64]
+Cells: TypeAlias = NDArray[np.uint8]
+
+SECRET_BYTES = 32
+_LARGEST = 4096
+_MOST_BITS = 4
+_WORD = np.dtype("<u4")
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Public parameters of a template.
+
+    Attributes:
+      dimension: numbers in an embedding.
+      kept: directions that a template sees; fewer leak less to who steals the key, and recognise
+        worse.
+      bits: per direction, 1 to 4.
+    """
+
+    dimension: int
+    kept: int
+    bits: int = 2
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.kept <= self.dimension <= _LARGEST:
+            raise UsageError(
+                f"template scheme: expected 2 <= kept <= dimension <= {_LARGEST}, got kept = "
+                f"{self.kept}, dimension = {self.dimension}."
+            )
+        if not 1 <= self.bits <= _MOST_BITS:
+            raise UsageError(
+                f"template scheme: expected 1 <= bits <= {_MOST_BITS}, got {self.bits}."
+            )
+
+    @classmethod
+    def for_dimension(cls, dimension: int) -> Scheme:
+        """Half of the directions, two bits each: the middle of the measured trade-off."""
+        return cls(dimension, max(2, dimension // 2))
+
+    @property
+    def cells(self) -> int:
+        """How many cells a coordinate is cut into."""
+        return int(2**self.bits)
+
+
+def embeddings_of(values: ArrayLike, scheme: Scheme | None = None) -> Floats:
+    """Embeddings as float64 (n, dimension) of length 1; one vector becomes a row.
+
+    Raises:
+      UsageError: another shape, a value that is not finite, a vector of zeros, no vector.
+    """
+    rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] < 2:
+        raise UsageError(f"embeddings: expected shape (n, dimension), got {np.shape(values)}.")
+    if scheme is not None and rows.shape[1] != scheme.dimension:
+        raise UsageError(
+            f"embeddings: expected {scheme.dimension} numbers each, got {rows.shape[1]}. Use the "
+            "encoder that the templates were made with."
+        )
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or not (lengths > 0).all():
+        raise UsageError("embeddings: expected finite vectors that are not all zeros.")
+    return np.asarray(rows / lengths)
+
+
+def projections(secrets: Sequence[bytes], scheme: Scheme) -> Floats:
+    """The secret subspaces, float64 (secrets, kept, dimension), rows orthonormal. Secret.
+
+    Uniform over all such matrices: a normal matrix, made orthonormal from its first row on.
+
+    Raises:
+      UsageError: a secret that has not 32 bytes.
+    """
+    normal = np.stack([_normal(secret, scheme) for secret in secrets])
+    turned, triangle = np.linalg.qr(normal.transpose(0, 2, 1))
+    # LAPACK leaves the signs open; fixed by the diagonal, every machine makes the same matrix.
+    signs = np.where(np.diagonal(triangle, axis1=1, axis2=2) < 0, -1.0, 1.0)
+    return np.asarray((turned * signs[:, None, :]).transpose(0, 2, 1))
+
+
+def cells_of(embeddings: Floats, projection: Floats, scheme: Scheme) -> Cells:
+    """The cells of unit embeddings (n, dimension) under one projection: uint8 (n, kept)."""
+    seen = embeddings @ projection.T
+    lengths = np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), np.finfo(float).tiny)
+    edges, _ = levels(scheme)
+    found = np.searchsorted(edges, seen / lengths * np.sqrt(scheme.kept))
+    return np.asarray(found, dtype=np.uint8)
+
+
+def levels(scheme: Scheme) -> tuple[Floats, Floats]:
+    """Edges (cells - 1) and mean values (cells) of equally likely cells of a standard normal."""
+    from scipy.special import ndtri  # half a second, which only those who recognise should pay
+
+    edges = np.asarray(ndtri(np.arange(1, scheme.cells) / scheme.cells))
+    density = np.exp(-0.5 * edges**2) / np.sqrt(2.0 * np.pi)
+    ends = np.concatenate([[0.0], density, [0.0]])
+    return edges, np.asarray((ends[:-1] - ends[1:]) * scheme.cells)
+
+
+def similarity(probe: Cells, reference: Cells, scheme: Scheme) -> Floats:
+    """Cosine between the means of the cells, in [-1, 1]; over the last axis, needs no key."""
+    _, means = levels(scheme)
+    one, other = means[probe], means[reference]
+    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return np.asarray(np.clip((one * other).sum(axis=-1) / lengths, -1.0, 1.0))
+
+
+def _normal(secret: bytes, scheme: Scheme) -> Floats:
+    """Standard normal numbers (kept, dimension) from the key stream of the secret."""
+    from scipy.special import ndtri
+
+    if len(secret) != SECRET_BYTES:
+        raise UsageError(f"template secret: expected {SECRET_BYTES} bytes, got {len(secret)}.")
+    count = scheme.kept * scheme.dimension
+    # A nonce of zeros is right here: each secret makes exactly one stream.
+    stream = Cipher(algorithms.AES(secret), modes.CTR(bytes(16))).encryptor()
+    words = np.frombuffer(stream.update(bytes(count * _WORD.itemsize)), dtype=_WORD)
+    uniform = (words.astype(np.float64) + 0.5) / 2.0**32
+    return np.asarray(ndtri(uniform)).reshape(scheme.kept, scheme.dimension)
