@@ -28,6 +28,7 @@ from polyveil.report.result import DesensitizeReport
 from polyveil.tasks import about
 from polyveil.tasks.dry_run import dry_run as plan_only
 from polyveil.tasks.events import Listener, RecordDone, StageStarted, silence
+from polyveil.tasks.known_names import find_known_names
 from polyveil.tasks.options import Options
 from polyveil.tasks.output_key import output_key
 from polyveil.tasks.personas import Personas, new_graph
@@ -151,6 +152,7 @@ def _find(
             continue
         tally.took(searched.result.seconds)
         sealed.put(searched.index, searched.result)
+    find_known_names(source, journal, sealed, tally, options)
 
 
 def _replace(

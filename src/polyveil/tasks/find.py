@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from polyveil.detect.alignment import AlignmentModel
 from polyveil.detect.embedder import FaceEmbedder, discover
 from polyveil.detect.faces import find_faces
+from polyveil.detect.known_names import KnownNames
 from polyveil.detect.landmarks import landmarks
 from polyveil.detect.link import link
-from polyveil.detect.mentions import find_mentions
+from polyveil.detect.mentions import MentionDetector, default_detectors, find_mentions
 from polyveil.errors import RecordError
 from polyveil.records.finding import Face, Findings
 from polyveil.records.identity import RecordIdentities
@@ -51,16 +52,20 @@ def embedder() -> FaceEmbedder | None:
     return next(iter(discover()), None)
 
 
-def find(record: Record) -> Found | Refused:
-    """Faces, mentions and persons of a record, or its refusal; never raises for a bad record."""
+def find(record: Record, known: KnownNames | None = None) -> Found | Refused:
+    """Faces, mentions and persons of a record, or its refusal; never raises for a bad record.
+
+    Args:
+      known: names from other records that count wherever they stand; None for none.
+    """
     clock = Clock()
     try:
-        return _find(record, clock)
+        return _find(record, clock, known)
     except RecordError as error:
         return refused(record.id, error)
 
 
-def _find(record: Record, clock: Clock) -> Found:
+def _find(record: Record, clock: Clock, known: KnownNames | None) -> Found:
     faces: tuple[Face, ...] = ()
     picture = picture_hash = None
     if record.image is not None:
@@ -68,7 +73,10 @@ def _find(record: Record, clock: Clock) -> Found:
         clock.lap("decode")
         picture_hash = perceptual_hash(picture.pixels)
         faces = look(picture, clock)
-    mentions = find_mentions(record)
+    detectors: Sequence[MentionDetector] | None = None
+    if known is not None:
+        detectors = (*default_detectors(), known)
+    mentions = find_mentions(record, detectors=detectors)
     clock.lap("read text")
     findings = Findings(record.id, faces, mentions, picture_hash)
     key = None if picture_hash is None else f"{picture_hash:016x}"

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from polyveil.detect.known_names import KnownNames
 from polyveil.errors import RecordError
 from polyveil.records.graph import IdentityGraph
 from polyveil.records.record import Record, Refused
@@ -20,10 +21,15 @@ STAGE = "find"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A record, or a refusal of the reader's that only passes through."""
+    """A record, or a refusal of the reader's that only passes through.
+
+    Attributes:
+      known: names from other records that stand in this one; None on the first search.
+    """
 
     index: int
     item: Record | Refused
+    known: KnownNames = field(default=KnownNames(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,14 @@ def search(
 ) -> Iterator[Searched]:
     """Searches the items that are not to be skipped; yields in order."""
     jobs = (Job(index, item) for index, item in items if not skip(index))
-    for searched in Pool(_one, crashed=_crashed, workers=workers).map(jobs):
+    for searched in carried_out(jobs, workers=workers):
         on_event(RecordDone(STAGE, refused=isinstance(searched.result, Refused)))
         yield searched
+
+
+def carried_out(jobs: Iterable[Job], *, workers: int) -> Iterator[Searched]:
+    """What became of the jobs, in order."""
+    return Pool(_one, crashed=_crashed, workers=workers).map(jobs)
 
 
 def survey(
@@ -78,7 +89,7 @@ def _counted(source: Source, tally: Tally) -> Iterator[tuple[int, Record | Refus
 def _one(job: Job) -> Searched:
     if isinstance(job.item, Refused):
         return Searched(job.index, job.item)
-    return Searched(job.index, find(job.item))
+    return Searched(job.index, find(job.item, job.known))
 
 
 def _crashed(job: Job, error: RecordError) -> Searched:
