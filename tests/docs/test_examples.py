@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import polyveil
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,6 +20,13 @@ def test_a_network_of_ones_own_trains_privately(capsys: pytest.CaptureFixture[st
     found = re.match(r"(\d+\.\d)% of 297 digits", said)
     assert found is not None and float(found[1]) > 75
     assert "Differential privacy with ε = 3" in said
+
+
+def test_a_model_of_ones_own_is_audited() -> None:
+    report = polyveil.audit(ROOT / "examples" / "audited_model.py", minutes=0.1)
+    assert report.system.facts["inputs"] == "image, sound"
+    assert {stage.stage for stage in report.times} >= {"membership", "evasion", "extraction"}
+    assert report.attacks
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/engine.md"])
