@@ -12,14 +12,14 @@ Communication 31 (2000): the rule of 30.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from polyveil.errors import UsageError
 from polyveil.recognize.scheme import Floats
-from polyveil.recognize.trials import Trials
+from polyveil.recognize.trials import Ids, Trials
 
 RULE_OF = 30
 """Errors that must be expected before a rate is quoted: its true value is then, with 90 %
@@ -97,12 +97,28 @@ def over_people(
     )
     one, other = np.split(inverse, 2)
     same = one == other
-    draw = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(resamples):
-        counts = np.bincount(draw.integers(0, len(people), len(people)), minlength=len(people))
-        drawn.append(figure(np.where(same, counts[one], counts[one] * counts[other]) * 1.0))
+    drawn = [
+        figure(np.where(same, counts[one], counts[one] * counts[other]))
+        for counts in _counts(len(people), resamples, seed)
+    ]
     return _estimate(figure(np.ones(len(one))), np.array(drawn), len(people))
+
+
+def over_probes(
+    identities: Ids, figure: Callable[[Floats], float], *, seed: int, resamples: int = RESAMPLES
+) -> Estimate:
+    """A figure of weighted searches, with its interval over the people who are searched for.
+
+    Args:
+      identities: (n,) whose probe each search is.
+      figure: of the weights of the searches, float64 (n,); NaN where a resample does not have it.
+
+    Raises:
+      UsageError: the figure does not exist for these searches.
+    """
+    people, inverse = np.unique(identities, return_inverse=True)
+    drawn = [figure(counts[inverse]) for counts in _counts(len(people), resamples, seed)]
+    return _estimate(figure(np.ones(len(inverse))), np.array(drawn), len(people))
 
 
 def of_people(values: Floats, *, seed: int, resamples: int = RESAMPLES) -> Estimate:
@@ -116,6 +132,14 @@ def of_people(values: Floats, *, seed: int, resamples: int = RESAMPLES) -> Estim
     draw = np.random.default_rng(seed)
     picks = draw.integers(0, len(values), (resamples, len(values)))
     return _estimate(float(values.mean()), values[picks].mean(axis=1), len(values))
+
+
+def _counts(people: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """How often each person is drawn, resample by resample."""
+    draw = np.random.default_rng(seed)
+    for _ in range(resamples):
+        picks = draw.integers(0, people, people)
+        yield np.bincount(picks, minlength=people).astype(np.float64)
 
 
 def _estimate(value: float, drawn: Floats, people: int) -> Estimate:

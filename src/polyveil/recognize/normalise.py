@@ -14,7 +14,8 @@ Analysis of score normalization in multilingual speaker recognition, Interspeech
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -71,3 +72,26 @@ class Normalisation:
             near = np.partition(cohort, -self.nearest, axis=-1)[..., -self.nearest :]
         spread = np.maximum(near.std(axis=-1), _FLOOR)
         return np.asarray((scores - near.mean(axis=-1)) / spread)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cohort:
+    """Background people whom nobody wants to recognise. Secret, like every embedding.
+
+    Attributes:
+      people: who they are; disjoint from development and evaluation people.
+      embeddings: modality -> (cohort, dimension), at least 10 rows.
+      normalisation: what they are used for.
+    """
+
+    people: frozenset[str] = field(repr=False)
+    embeddings: Mapping[str, Floats] = field(repr=False)
+    normalisation: Normalisation = Normalisation()
+
+    def __post_init__(self) -> None:
+        for name, rows in self.embeddings.items():
+            if np.ndim(rows) != 2 or len(rows) < _FEWEST:
+                raise UsageError(
+                    f"cohort, {name}: expected at least {_FEWEST} embeddings (cohort, dimension), "
+                    f"got shape {np.shape(rows)}."
+                )

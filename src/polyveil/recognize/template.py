@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import secrets
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +26,6 @@ from polyveil.errors import UsageError
 from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.scheme import (
     Cells,
-    Floats,
     Scheme,
     cells_of,
     embeddings_of,
@@ -131,41 +129,6 @@ def compare(probe: Template, reference: Template) -> float:
             "Enrol again under the newer scheme."
         )
     return float(similarity(probe.cells, reference.cells, reference.scheme))
-
-
-def scores_under(
-    probes: ArrayLike, secrets_: Sequence[bytes], templates: Sequence[Template]
-) -> Floats:
-    """Every probe against every template, each under the secret of the template.
-
-    Args:
-      probes: embeddings (n, dimension). Secret; nothing of them is kept.
-      secrets_: one a template, in the same order.
-      templates: of one scheme, at least one.
-
-    Returns:
-      Similarities (n, templates).
-    """
-    if not templates or len(secrets_) != len(templates):
-        raise UsageError(
-            f"templates: expected one secret each, got {len(secrets_)} for {len(templates)}."
-        )
-    scheme = templates[0].scheme
-    if any(template.scheme != scheme for template in templates):
-        raise UsageError("templates: expected one scheme for all of them.")
-    rows = embeddings_of(probes, scheme)
-    scores = np.empty((len(rows), len(templates)))
-    # In pieces: a thousand projections of 256 x 512 numbers would be a gigabyte.
-    for start in range(0, len(templates), _PIECE):
-        piece = slice(start, start + _PIECE)
-        pairs = zip(projections(secrets_[piece], scheme), templates[piece], strict=True)
-        for column, (projection, template) in enumerate(pairs, start):
-            cells = cells_of(rows, projection, scheme)
-            scores[:, column] = similarity(cells, template.cells, scheme)
-    return scores
-
-
-_PIECE = 64
 
 
 def _length(scheme: Scheme) -> int:

@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from polyveil.errors import UsageError
 from polyveil.privacy.key import ProjectKey
+from polyveil.recognize.normalise import Cohort
 from polyveil.recognize.scheme import Floats, Scheme
-from polyveil.recognize.template import new_enrolment, protect, scores_under, template_secret
+from polyveil.recognize.scoring import scores_under
+from polyveil.recognize.template import new_enrolment, protect, template_secret
 
 Part: TypeAlias = Literal["development", "evaluation"]
 Ids: TypeAlias = NDArray[np.str_]
@@ -158,6 +160,7 @@ class Split:
         *,
         key: ProjectKey,
         schemes: Mapping[str, Scheme],
+        cohort: Cohort | None = None,
     ) -> Trials:
         """Every probe against every template, protected as a gallery does it.
 
@@ -168,11 +171,19 @@ class Split:
           probes: identity -> probes, each modality -> embedding (dimension,). A modality missing
             on either side gives NaN.
           schemes: modality -> scheme.
+          cohort: background people, to normalise the scores by.
+
+        Raises:
+          UsageError: somebody is not of that part, or a cohort person not of the background.
         """
+        if cohort is not None and not cohort.people <= self.background:
+            raise UsageError("cohort: expected people of the background group of this split alone.")
         people = sorted(enrolled)
         rows = [(name, probe) for name in sorted(probes) for probe in probes[name]]
         scores = {
-            modality: _protected(modality, people, enrolled, [row for _, row in rows], key, scheme)
+            modality: _protected(
+                modality, people, enrolled, [row for _, row in rows], key, scheme, cohort
+            )
             for modality, scheme in schemes.items()
         }
         return self.trials(
@@ -191,6 +202,7 @@ def _protected(
     probes: Sequence[Mapping[str, ArrayLike]],
     key: ProjectKey,
     scheme: Scheme,
+    cohort: Cohort | None,
 ) -> Floats:
     """Scores of one modality, probe by probe: float64 (probes * people,)."""
     table = np.full((len(probes), len(people)), np.nan)
@@ -207,5 +219,7 @@ def _protected(
         for index, secret in zip(columns, secrets, strict=True)
     ]
     vectors = np.stack([np.asarray(probes[index][modality]) for index in present])
-    table[np.ix_(present, columns)] = scores_under(vectors, secrets, templates)
+    table[np.ix_(present, columns)] = scores_under(
+        vectors, secrets, templates, modality=modality, cohort=cohort
+    )
     return table.ravel()

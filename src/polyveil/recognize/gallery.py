@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gallery: who is enrolled, as protected templates under pseudonymous ids.
+
+The database holds no key, no name and no embedding; the key stays with the caller. A subject has at
+most one active template a modality. Enrolling, renewing and revoking are one transaction each, over
+all modalities given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sqlalchemy import Connection, delete, select, update
+
+from polyveil.errors import UsageError
+from polyveil.privacy.key import ProjectKey
+from polyveil.recognize.normalise import Cohort
+from polyveil.recognize.scheme import Floats, Scheme, embeddings_of
+from polyveil.recognize.scoring import Comparison, scores_under
+from polyveil.recognize.store import SUBJECTS, TEMPLATES, GalleryError, Store, address
+from polyveil.recognize.template import Template, new_enrolment, protect, template_secret
+
+_SUBJECT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One enrolment, as listed; says nothing about the person.
+
+    Attributes:
+      subject: pseudonymous id, 32 hex digits.
+      enrolment: id of this enrolment, public, never used twice.
+      modality: e.g. "face".
+      status: revoked entries have no template left.
+      created, revoked: UTC, ISO 8601.
+    """
+
+    subject: str
+    enrolment: str
+    modality: str
+    status: Literal["active", "revoked"]
+    created: str
+    revoked: str | None
+
+
+class Gallery:
+    """Enrolled people. Safe to use from several threads and processes at once."""
+
+    def __init__(
+        self,
+        place: str | Path,
+        *,
+        key: ProjectKey,
+        schemes: Mapping[str, Scheme] | None = None,
+    ) -> None:
+        """Opens a gallery; an empty one is made where there is none.
+
+        Args:
+          place: path of a SQLite file, or a sqlite: or postgresql: URL.
+          key: of the project; secret, never stored.
+          schemes: modality -> scheme for new templates; None for `Scheme.for_dimension`.
+
+        Raises:
+          UsageError: the place is neither.
+          GalleryError: not reachable, damaged, readable by others, or of another key.
+        """
+        self._key, self._schemes = key, dict(schemes or {})
+        self._store = Store(address(place), key_id=key.id)
+
+    def subject(self, name: str) -> str:
+        """The pseudonymous id of a name under this key; nobody without the key can make it."""
+        return self._key.mac("recognize/subject", name)[:_SUBJECT_BYTES].hex()
+
+    def enroll(self, name: str, samples: Mapping[str, ArrayLike]) -> str:
+        """Enrols a person. Nothing of the embeddings is kept but templates.
+
+        Args:
+          name: whatever the caller calls the person; only its keyed hash is stored.
+          samples: modality -> embeddings (dimension,) or (n, dimension). Secret.
+
+        Returns:
+          The subject's pseudonymous id.
+
+        Raises:
+          UsageError: no modality, an unfit embedding, or one that has an active template: renew it.
+        """
+        rows = self._rows(name, samples)
+        with self._store.writing() as connection:
+            active = _active(connection, rows[0]["subject"]) & {row["modality"] for row in rows}
+            if active:
+                raise UsageError(
+                    f"gallery: this subject has an active template for "
+                    f"{', '.join(sorted(active))}. Renew or revoke it first; nothing was enrolled."
+                )
+            self._insert(connection, rows)
+        return str(rows[0]["subject"])
+
+    def renew(self, name: str, samples: Mapping[str, ArrayLike]) -> str:
+        """Revokes what is active in these modalities and enrols under fresh secrets, at once.
+
+        Raises:
+          UsageError: as `enroll`, or a modality that was never enrolled or has been revoked.
+        """
+        rows = self._rows(name, samples)
+        subject = str(rows[0]["subject"])
+        with self._store.writing() as connection:
+            missing = {row["modality"] for row in rows} - _active(connection, subject)
+            if missing:
+                raise UsageError(
+                    f"gallery: no active template for {', '.join(sorted(missing))}; enrol instead. "
+                    "Nothing was changed."
+                )
+            _revoke(connection, subject, [row["modality"] for row in rows])
+            self._insert(connection, rows)
+        return subject
+
+    def revoke(self, name: str, modality: str | None = None) -> int:
+        """Revokes and erases a person's active templates, of one modality or all; how many."""
+        subject = self.subject(name)
+        with self._store.writing() as connection:
+            chosen = _active(connection, subject)
+            if modality is not None:
+                chosen &= {modality}
+            return _revoke(connection, subject, sorted(chosen))
+
+    def forget(self, name: str) -> int:
+        """Deletes every row of a person, revoked ones too; how many templates it were."""
+        subject = self.subject(name)
+        with self._store.writing() as connection:
+            mine = TEMPLATES.c.subject == subject
+            found = len(connection.execute(select(TEMPLATES.c.enrolment).where(mine)).all())
+            connection.execute(delete(TEMPLATES).where(mine))
+            connection.execute(delete(SUBJECTS).where(SUBJECTS.c.id == subject))
+            return found
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every enrolment, active or revoked, by date."""
+        columns = [TEMPLATES.c[name] for name in Entry.__slots__]
+        query = select(*columns).order_by(TEMPLATES.c.created, TEMPLATES.c.enrolment)
+        with self._store.reading() as connection:
+            return tuple(Entry(*row) for row in connection.execute(query))
+
+    def compare(
+        self,
+        probe: Mapping[str, ArrayLike],
+        *,
+        names: Sequence[str] | None = None,
+        cohort: Cohort | None = None,
+    ) -> Comparison:
+        """A probe against active templates: of everybody, or of the named people only.
+
+        Args:
+          probe: modality -> embedding (dimension,), any subset of modalities, at least one. Secret.
+          cohort: background people, to normalise the scores by.
+
+        Raises:
+          UsageError: no modality, or an embedding of another encoder than the templates.
+        """
+        if not probe:
+            raise UsageError("gallery: expected at least one modality in the probe.")
+        query = (
+            select(
+                TEMPLATES.c.subject,
+                TEMPLATES.c.modality,
+                TEMPLATES.c.enrolment,
+                TEMPLATES.c.template,
+            )
+            .where(TEMPLATES.c.status == "active", TEMPLATES.c.modality.in_(sorted(probe)))
+            .order_by(TEMPLATES.c.subject)
+        )
+        if names is not None:
+            query = query.where(TEMPLATES.c.subject.in_([self.subject(name) for name in names]))
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        subjects = tuple(dict.fromkeys(row.subject for row in rows))
+        scores = {
+            modality: self._scores(
+                modality,
+                vector,
+                [row for row in rows if row.modality == modality],
+                subjects,
+                cohort,
+            )
+            for modality, vector in probe.items()
+        }
+        return Comparison(subjects, scores)
+
+    def _scores(
+        self,
+        modality: str,
+        vector: ArrayLike,
+        rows: Sequence[Any],
+        subjects: Sequence[str],
+        cohort: Cohort | None,
+    ) -> Floats:
+        places = {subject: index for index, subject in enumerate(subjects)}
+        scores = np.full(len(subjects), np.nan)
+        by_scheme: dict[Scheme, list[tuple[int, bytes, Template]]] = {}
+        for row in rows:
+            template = _read(row.template, self._store.place)
+            secret = self._secret(row.subject, modality, row.enrolment)
+            by_scheme.setdefault(template.scheme, []).append(
+                (places[row.subject], secret, template)
+            )
+        for found in by_scheme.values():
+            columns, secrets, templates = zip(*found, strict=True)
+            scores[list(columns)] = scores_under(
+                vector, secrets, templates, modality=modality, cohort=cohort
+            )[0]
+        return scores
+
+    def _rows(self, name: str, samples: Mapping[str, ArrayLike]) -> list[dict[str, Any]]:
+        """Rows to insert, one a modality; protected before the database is asked for its lock."""
+        if not samples:
+            raise UsageError("gallery: expected at least one modality to enrol.")
+        subject, now = self.subject(name), _now()
+        rows = []
+        for modality, values in sorted(samples.items()):
+            vectors = embeddings_of(values, self._schemes.get(modality))
+            scheme = self._schemes.get(modality) or Scheme.for_dimension(vectors.shape[1])
+            enrolment = new_enrolment()
+            template = protect(vectors, self._secret(subject, modality, enrolment), scheme)
+            rows.append(
+                {
+                    "enrolment": enrolment,
+                    "subject": subject,
+                    "modality": modality,
+                    "template": template.to_bytes(),
+                    "status": "active",
+                    "created": now,
+                }
+            )
+        return rows
+
+    def _secret(self, subject: str, modality: str, enrolment: str) -> bytes:
+        return template_secret(self._key, subject=subject, modality=modality, enrolment=enrolment)
+
+    def _insert(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        subject = rows[0]["subject"]
+        known = connection.execute(select(SUBJECTS.c.id).where(SUBJECTS.c.id == subject)).first()
+        if known is None:
+            connection.execute(SUBJECTS.insert(), {"id": subject, "created": rows[0]["created"]})
+        connection.execute(TEMPLATES.insert(), list(rows))
+
+
+def _active(connection: Connection, subject: str) -> set[str]:
+    """Modalities in which a subject has an active template."""
+    query = select(TEMPLATES.c.modality).where(
+        TEMPLATES.c.subject == subject, TEMPLATES.c.status == "active"
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _revoke(connection: Connection, subject: str, modalities: Sequence[str]) -> int:
+    chosen = (
+        TEMPLATES.c.subject == subject,
+        TEMPLATES.c.status == "active",
+        TEMPLATES.c.modality.in_(list(modalities)),
+    )
+    values = {"status": "revoked", "revoked": _now(), "template": None}
+    return connection.execute(update(TEMPLATES).where(*chosen).values(**values)).rowcount
+
+
+def _read(data: bytes | None, place: str) -> Template:
+    try:
+        return Template.from_bytes(data or b"")
+    except UsageError as error:
+        raise GalleryError(f"gallery {place}: {error}") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

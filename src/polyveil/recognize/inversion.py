@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Templates attacked with their secrets stolen: what comes back, and where does it get in?
+
+Three attackers, each with the template and its secret, or with several of one person:
+
+- `least_squares` puts the mean of every cell back where it came from.
+- `informed` also knows people: the mean and covariance of a background population, which say what
+  the missing directions probably hold. The strongest of the three where embeddings are alike.
+- `climb` knows nothing about the scheme: it turns a random vector a little, keeps what scores
+  higher. It needs only somebody who answers with scores.
+
+`judge` tells the cosine to the true embedding, how often the result passes the stolen template
+itself (always expected: no scheme that accepts near embeddings can refuse it) and how often it
+passes a template of the same person renewed under a fresh secret, which is what renewal is for.
+
+Source: ISO/IEC 30136:2018 (irreversibility, successful attack rate); Dong, Jin & Teoh, A genetic
+algorithm enabled similarity-based attack on cancellable biometrics, BTAS 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from polyveil.errors import UsageError
+from polyveil.recognize.estimate import Estimate, of_people
+from polyveil.recognize.scheme import (
+    Floats,
+    Scheme,
+    cells_of,
+    embeddings_of,
+    levels,
+    projections,
+    similarity,
+)
+from polyveil.recognize.scoring import scores_under
+from polyveil.recognize.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Stolen:
+    """A template with its secret, as an attacker holds it."""
+
+    template: Template
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Irreversibility:
+    """What inverting stolen templates gave.
+
+    Attributes:
+      cosine: between inverted and true embedding; 1 is a full inversion.
+      passes_stolen: share that the stolen template accepts.
+      passes_renewed: share that a template of the same person under a fresh secret accepts.
+      passes_plain: share that a gallery of plain embeddings accepts; None if not asked.
+    """
+
+    cosine: Estimate
+    passes_stolen: Estimate
+    passes_renewed: Estimate
+    passes_plain: Estimate | None
+
+
+def least_squares(stolen: Sequence[Stolen]) -> Floats:
+    """The shortest embedding that explains the mean of every cell: (dimension,), length 1.
+
+    Args:
+      stolen: templates of one person under different secrets, at least one.
+
+    Raises:
+      UsageError: none, or of different dimensions.
+    """
+    seen, values, _ = _equations(stolen)
+    found, *_ = np.linalg.lstsq(seen, values, rcond=None)
+    return np.asarray(embeddings_of(found)[0])
+
+
+def informed(stolen: Sequence[Stolen], background: ArrayLike) -> Floats:
+    """The most probable embedding among people like the background: (dimension,), length 1.
+
+    People and the spread within cells are taken as normal (a linear Gaussian model).
+
+    Args:
+      stolen: templates of one person under different secrets, at least one.
+      background: embeddings (n, dimension) of other people, n >= 2, that the attacker has.
+
+    Raises:
+      UsageError: no template, or embeddings of another dimension.
+    """
+    seen, values, noise = _equations(stolen)
+    people = embeddings_of(background, stolen[0].template.scheme)
+    if len(people) < 2:
+        raise UsageError("inversion: expected at least 2 background embeddings.")
+    mean, spread = people.mean(axis=0), np.cov(people.T)
+    scale = np.sqrt(stolen[0].template.scheme.dimension)  # cells are in units of this
+    mean, spread = mean * scale, spread * scale**2
+    known = seen @ spread @ seen.T + np.diag(noise)
+    found = mean + spread @ seen.T @ np.linalg.solve(known, values - seen @ mean)
+    return np.asarray(embeddings_of(found)[0])
+
+
+def climb(stolen: Sequence[Stolen], *, seed: int, questions: int = 4000) -> Floats:
+    """A random search that only asks for scores: (dimension,), length 1.
+
+    A (1+1) evolution strategy; its step grows by a half on success and shrinks so that one success
+    in five keeps it (Rechenberg's rule).
+
+    Args:
+      stolen: templates of one person; the answer is the mean of their scores.
+      questions: how many scores are asked for.
+    """
+    scheme = _scheme(stolen)
+    draw = np.random.default_rng(seed)
+    ways = projections([one.secret for one in stolen], scheme)
+    aims = [one.template.cells for one in stolen]
+
+    def answer(candidate: Floats) -> float:
+        return float(
+            np.mean(
+                [
+                    similarity(cells_of(candidate[None], way, scheme)[0], aim, scheme)
+                    for way, aim in zip(ways, aims, strict=True)
+                ]
+            )
+        )
+
+    best = embeddings_of(draw.normal(size=scheme.dimension))[0]
+    score, step = answer(best), 0.5
+    for _ in range(questions - 1):
+        noise = draw.normal(size=scheme.dimension) / np.sqrt(scheme.dimension)
+        candidate = embeddings_of(best + step * noise)[0]
+        reached = answer(candidate)
+        better = reached > score
+        # Equal scores are kept too: cells make plateaus that must be crossed.
+        if reached >= score:
+            best, score = candidate, reached
+        step = float(np.clip(step * (1.5 if better else 1.5**-0.25), 1e-3, 1.0))
+    return best
+
+
+def judge(
+    attack: Callable[[Sequence[Stolen]], Floats],
+    originals: ArrayLike,
+    stolen: Sequence[Sequence[Stolen]],
+    renewed: Sequence[Stolen],
+    *,
+    threshold: float,
+    seed: int,
+    plain_threshold: float | None = None,
+) -> Irreversibility:
+    """Inverts what was stolen of each person and tries the result at every door.
+
+    Args:
+      attack: e.g. `least_squares`, or the others with their arguments bound.
+      originals: the true embeddings (people, dimension), in the same order as `stolen`.
+      stolen: what the attacker has of each person.
+      renewed: a template of each person under a fresh secret, best of another sample.
+      threshold: of template similarity, in [-1, 1]; a score above it is accepted. Chosen on
+        development people.
+      plain_threshold: of cosine, for a gallery without protection; None leaves that door out.
+      seed: of the bootstrap.
+
+    Raises:
+      UsageError: lengths that differ.
+    """
+    truth = embeddings_of(originals)
+    if not len(truth) == len(stolen) == len(renewed):
+        raise UsageError(
+            f"inversion: expected one original, theft and renewal a person, got {len(truth)}, "
+            f"{len(stolen)} and {len(renewed)}."
+        )
+    found = np.stack([attack(theft) for theft in stolen])
+    cosine = (found * truth).sum(axis=1)
+    own = [_score(guess, theft[0]) for guess, theft in zip(found, stolen, strict=True)]
+    fresh = [_score(guess, one) for guess, one in zip(found, renewed, strict=True)]
+    return Irreversibility(
+        of_people(cosine, seed=seed),
+        _share(np.array(own), threshold, seed),
+        _share(np.array(fresh), threshold, seed),
+        None if plain_threshold is None else _share(cosine, plain_threshold, seed),
+    )
+
+
+def _score(guess: Floats, one: Stolen) -> float:
+    return float(scores_under(guess, [one.secret], [one.template])[0, 0])
+
+
+def _share(scores: Floats, threshold: float, seed: int) -> Estimate:
+    return of_people((scores > threshold).astype(np.float64), seed=seed)
+
+
+def _scheme(stolen: Sequence[Stolen]) -> Scheme:
+    """The one scheme of all stolen templates."""
+    schemes = {one.template.scheme for one in stolen}
+    if len(schemes) != 1:
+        raise UsageError(
+            f"inversion: expected templates of one scheme, at least one, got {len(schemes)} schemes"
+        )
+    return schemes.pop()
+
+
+def _equations(stolen: Sequence[Stolen]) -> tuple[Floats, Floats, Floats]:
+    """Directions seen (rows, dimension), mean of the cell in each, and variance within it."""
+    scheme = _scheme(stolen)
+    seen = projections([one.secret for one in stolen], scheme).reshape(-1, scheme.dimension)
+    cells = np.concatenate([one.template.cells for one in stolen])
+    edges, means = levels(scheme)
+    # Of a standard normal between a and b: 1 + (a p(a) - b p(b)) / P - mean^2.
+    moments = edges * np.exp(-0.5 * edges**2) / np.sqrt(2.0 * np.pi)
+    ends = np.concatenate([[0.0], moments, [0.0]])
+    variances = 1.0 + (ends[:-1] - ends[1:]) * scheme.cells - means**2
+    return seen, means[cells], variances[cells]

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Probes against templates, each under the template's secret, as plain or normalised scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from polyveil.errors import UsageError
+from polyveil.recognize.normalise import Cohort
+from polyveil.recognize.scheme import Floats, cells_of, embeddings_of, projections, similarity
+from polyveil.recognize.template import Template
+
+_PIECE = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """One probe against enrolled subjects.
+
+    Attributes:
+      subjects: pseudonymous ids.
+      scores: modality -> float64 (subjects,), NaN where this subject has no such template.
+    """
+
+    subjects: tuple[str, ...]
+    scores: Mapping[str, Floats]
+
+
+def scores_under(
+    probes: ArrayLike,
+    secrets: Sequence[bytes],
+    templates: Sequence[Template],
+    *,
+    modality: str = "",
+    cohort: Cohort | None = None,
+) -> Floats:
+    """Every probe against every template, each under the secret of the template.
+
+    Args:
+      probes: embeddings (n, dimension). Secret; nothing of them is kept.
+      secrets: one a template, in the same order.
+      templates: of one scheme, at least one.
+      modality: which embeddings of the cohort to take.
+      cohort: None for plain similarities in [-1, 1]; else they are normalised by it.
+
+    Returns:
+      Scores (n, templates).
+
+    Raises:
+      UsageError: no template, several schemes, or a cohort without this modality.
+    """
+    if not templates or len(secrets) != len(templates):
+        raise UsageError(
+            f"templates: expected one secret each, got {len(secrets)} for {len(templates)}."
+        )
+    scheme = templates[0].scheme
+    if any(template.scheme != scheme for template in templates):
+        raise UsageError("templates: expected one scheme for all of them.")
+    rows = embeddings_of(probes, scheme)
+    others = None if cohort is None else embeddings_of(_background(cohort, modality), scheme)
+    scores = np.empty((len(rows), len(templates)))
+    for column, (projection, template) in enumerate(_with_projections(secrets, templates)):
+        cells = cells_of(rows, projection, scheme)
+        scores[:, column] = similarity(cells, template.cells, scheme)
+        if cohort is not None and others is not None:
+            background = cells_of(others, projection, scheme)
+            asked = similarity(background, template.cells, scheme)
+            scores[:, column] = cohort.normalisation.apply(
+                scores[:, column],
+                template_cohort=np.broadcast_to(asked, (len(rows), len(others))),
+                probe_cohort=similarity(cells[:, None], background[None], scheme),
+            )
+    return scores
+
+
+def _with_projections(
+    secrets: Sequence[bytes], templates: Sequence[Template]
+) -> Iterator[tuple[Floats, Template]]:
+    # In pieces: a thousand projections of 256 x 512 numbers would be a gigabyte.
+    for start in range(0, len(templates), _PIECE):
+        piece = slice(start, start + _PIECE)
+        yield from zip(
+            projections(secrets[piece], templates[0].scheme), templates[piece], strict=True
+        )
+
+
+def _background(cohort: Cohort, modality: str) -> Floats:
+    if modality not in cohort.embeddings:
+        raise UsageError(
+            f"cohort: has no {modality!r}, only {', '.join(sorted(cohort.embeddings))}."
+        )
+    return cohort.embeddings[modality]
