@@ -49,7 +49,8 @@ def checked(vectors: ArrayLike, *, dimensions: int) -> NDArray[np.float64]:
     array = _finite(vectors)
     if array.ndim != dimensions:
         raise UsageError(f"expected {dimensions} dimension(s), got shape {array.shape}.")
-    lengths = np.linalg.norm(array, axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(array, axis=-1, keepdims=True)
     if not np.all(np.abs(lengths - 1) <= LENGTH_SLACK):
         raise UsageError(
             f"expected vectors of length 1 (within {LENGTH_SLACK}), got lengths from "

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameter sets keep 128 bits and the precision that they state; the noise follows the formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from polyveil.encrypted import COMPACT, STANDARD, TOLERANCE, Parameters
+from polyveil.errors import UsageError
+
+
+@pytest.mark.parametrize("parameters", [STANDARD, COMPACT])
+def test_ours_stay_three_bits_below_the_standard(parameters: Parameters):
+    assert sum(parameters.prime_bits) <= 109 - 3
+    assert parameters.slots == 2048
+
+
+def test_golden_numbers():
+    """The numbers that the documentation quotes."""
+    assert STANDARD.deviation() == pytest.approx(2.25e-7, rel=0.01)
+    assert STANDARD.error_bound() < 1e-5
+    assert STANDARD.most_encryptions > 50_000
+    assert COMPACT.error_bound() < TOLERANCE
+    assert COMPACT.most_encryptions == 2
+
+
+@pytest.mark.parametrize("parameters", [STANDARD, COMPACT])
+def test_the_last_admissible_encryption_keeps_the_tolerance(parameters: Parameters):
+    assert parameters.error_bound(parameters.most_encryptions) <= TOLERANCE
+    assert parameters.error_bound(parameters.most_encryptions + 1) > TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((2048, (36, 36), 20), "degree"),
+        ((4096, (40, 40, 40), 30), "128 bits of security"),
+        ((8192, (60, 60, 60, 60), 40), "128 bits of security"),
+        ((4096, (53,), 25), "two primes"),
+        ((4096, (29, 53), 10), "30 to 60"),
+        ((4096, (61, 40), 20), "30 to 60"),
+        ((4096, (53, 53), 26), "smaller scale"),
+        ((4096, (53, 53), 0), "smaller scale"),
+        ((4096, (53, 53), 20), "larger scale"),
+    ],
+)
+def test_weak_or_coarse_sets_are_refused(arguments: tuple, words: str):
+    with pytest.raises(UsageError, match=words):
+        Parameters(*arguments)
+
+
+def test_facts_round_trip():
+    assert Parameters.from_facts(STANDARD.facts()) == STANDARD
+    for broken in (None, {}, {"degree": "x"}, {**STANDARD.facts(), "prime_bits": 3}):
+        with pytest.raises(UsageError):
+            Parameters.from_facts(broken)
+
+
+def test_the_error_has_the_stated_deviation(compact, rows):
+    """Measured over 2,048 slots: within a third of the formula, and below the bound."""
+    templates, probe = rows(2048, 24), rows(1, 24, seed=5)[0]
+    errors = compact.ask(compact.database(templates), probe) - templates @ probe
+    assert COMPACT.deviation() / 1.5 < errors.std() < COMPACT.deviation() * 1.5
+    assert np.abs(errors).max() < COMPACT.error_bound()
