@@ -133,12 +133,12 @@ class VAE(nn.Module):
         convolution = nn.Conv1d if config.sequence else nn.Conv2d
         channels, widths = config.shape[-1] if config.sequence else config.shape[0], config.widths
         self.encoder = nn.Sequential(
-            *(_stage(convolution, a, b, 2) for a, b in pairwise((channels, *widths)))
+            *(stage(convolution, a, b, 2) for a, b in pairwise((channels, *widths)))
         )
         self.posterior = convolution(widths[-1], 2 * config.latent, 1)
-        self.first = _stage(convolution, config.latent, widths[-1], 1)
+        self.first = stage(convolution, config.latent, widths[-1], 1)
         up = (*reversed(widths), widths[0])
-        self.stages = nn.ModuleList(_stage(convolution, a, b, 1) for a, b in pairwise(up))
+        self.stages = nn.ModuleList(stage(convolution, a, b, 1) for a, b in pairwise(up))
         self.last = convolution(widths[0], channels, 3, padding=1)
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Coded, Tensor]:
@@ -171,8 +171,8 @@ class VAE(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         """float32 [records, *code] -> [records, *shape]."""
         x = self.first(code)
-        for stage, size in zip(self.stages, reversed(self.config.grids[:-1]), strict=True):
-            x = stage(functional.interpolate(x, size=size, mode="nearest"))
+        for widen, size in zip(self.stages, reversed(self.config.grids[:-1]), strict=True):
+            x = widen(functional.interpolate(x, size=size, mode="nearest"))
         rebuilt: Tensor = self.last(x)
         return rebuilt.transpose(1, 2) if self.config.sequence else rebuilt
 
@@ -194,9 +194,10 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return each.flatten(1).sum(1) / 2
 
 
-def _stage(
+def stage(
     convolution: type[nn.Conv1d] | type[nn.Conv2d], channels: int, width: int, stride: int
 ) -> nn.Sequential:
+    """Convolution of 3, GroupNorm, GELU; [n, channels, *grid] -> [n, width, *grid / stride]."""
     return nn.Sequential(
         convolution(channels, width, 3, stride, 1),
         nn.GroupNorm(width // GROUP_WIDTH, width),
