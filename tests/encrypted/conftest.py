@@ -13,6 +13,7 @@ from polyveil.encrypted import (
     Client,
     EncryptedDatabase,
     KeyHolder,
+    Parameters,
     SecretContext,
     Server,
     normalised,
@@ -67,6 +68,12 @@ def strangers() -> Parties:
 def compact() -> Parties:
     """Under the compact parameters."""
     return made(COMPACT)
+
+
+@pytest.fixture(scope="session")
+def coarse() -> Parties:
+    """Under parameters whose noise is as large as is admitted."""
+    return made(Parameters(degree=4096, prime_bits=(53, 53), scale_bits=25))
 
 
 @pytest.fixture(scope="session")

@@ -115,11 +115,11 @@ def test_a_refused_call_changes_nothing(parties, strangers, rows):
         assert (database.names, database.chunks) == before
 
 
-def test_a_chunk_takes_no_more_encryptions_than_its_precision_allows(compact, rows):
-    database = compact.database(rows(1, 2))
-    database.append(["n"], compact.client.encrypt_templates(rows(1, 2), first=1))
+def test_a_chunk_takes_no_more_encryptions_than_its_precision_allows(coarse, rows):
+    database = coarse.database(rows(1, 2))
+    database.append(["n"], coarse.client.encrypt_templates(rows(1, 2), first=1))
     with pytest.raises(UsageError, match="repack"):
-        database.append(["m"], compact.client.encrypt_templates(rows(1, 2), first=2))
+        database.append(["m"], coarse.client.encrypt_templates(rows(1, 2), first=2))
     database.revoke("n")  # always possible
     assert database.names == ("p0", None)
 

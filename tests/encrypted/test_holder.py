@@ -91,12 +91,12 @@ def test_repacking_refuses_its_own_key_foreign_and_empty_databases(parties, stra
         parties.holder.repacked(database, strangers.secret.public)
 
 
-def test_repacking_refuses_where_the_precision_is_spent(parties, compact, rows):
-    database = compact.database(rows(1, 2))
-    database.append(["n"], compact.client.encrypt_templates(rows(1, 2), first=1))
-    fresh = SecretContext.generate(compact.secret.public.parameters)
+def test_repacking_refuses_where_the_precision_is_spent(parties, coarse, rows):
+    database = coarse.database(rows(1, 2))
+    database.append(["n"], coarse.client.encrypt_templates(rows(1, 2), first=1))
+    fresh = SecretContext.generate(coarse.secret.public.parameters)
     with pytest.raises(UsageError, match="enrol again"):
-        compact.holder.repacked(database, fresh.public)
+        coarse.holder.repacked(database, fresh.public)
 
 
 def test_the_public_half_is_enough_for_a_client(parties, rows):

@@ -7,11 +7,14 @@ neither and does not pretend to.
 
 Decrypted scores stay with the key holder. A CKKS decryption is the score plus the noise of the
 ciphertext, and that noise is a linear equation in the secret key: a server that gets approximate
-results of its own ciphertexts back solves for the key (Li and Micciancio, EUROCRYPT 2021). Adding
-enough noise to prevent that provably (Li, Micciancio, Schultz, Sorrell, CRYPTO 2022) would need
-about 2^15 times the noise, more than these parameters carry. So the rule is: scores are never sent.
-`Scores` cannot be pickled or copied and does not print; what may leave is a `Decision`, which holds
-names and no number.
+results of its own ciphertexts back solves for the key (Li and Micciancio, EUROCRYPT 2021). The
+noise that would provably prevent that (Li, Micciancio, Schultz, Sorrell, CRYPTO 2022) grows with
+the number of decryptions and costs more digits than these parameters have. So the rule is: scores
+are never sent. `Scores` cannot be pickled or copied and does not print; what may leave is a
+`Decision`, which holds names and no number. Even of those keep the number small, and change the key
+now and then: a server that can choose ciphertexts and sees the decisions learns a little from each.
+
+Sources: https://eprint.iacr.org/2020/1533; https://eprint.iacr.org/2022/816.
 """
 
 from __future__ import annotations
