@@ -128,11 +128,11 @@ def climb(stolen: Sequence[Stolen], *, seed: int, questions: int = 4000) -> Floa
             )
         )
 
-    best = embeddings_of(draw.normal(size=scheme.dimension))[0]
+    best: Floats = embeddings_of(draw.normal(size=scheme.dimension))[0]
     score, step = answer(best), 0.5
     for _ in range(questions - 1):
         noise = draw.normal(size=scheme.dimension) / np.sqrt(scheme.dimension)
-        candidate = embeddings_of(best + step * noise)[0]
+        candidate: Floats = embeddings_of(best + step * noise)[0]
         reached = answer(candidate)
         better = reached > score
         # Equal scores are kept too: cells make plateaus that must be crossed.
