@@ -31,6 +31,7 @@ from polyveil.encrypted import (
     COMPACT,
     STANDARD,
     Client,
+    DatabaseFolder,
     EncryptedDatabase,
     EncryptedProbe,
     EncryptedScores,
@@ -61,7 +62,7 @@ def ours(parameters: Parameters, templates: np.ndarray, probe: np.ndarray) -> tu
     sent = client.encrypt_probe(probe).to_bytes()
     reply = server.scores(EncryptedProbe.from_bytes(sent)).to_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        database.save(Path(folder))
+        DatabaseFolder(Path(folder)).save(database)
         stored = sum(path.stat().st_size for path in Path(folder).iterdir())
     plain = templates @ probe
     off = holder.scores(EncryptedScores.from_bytes(reply)).values - plain

@@ -47,11 +47,12 @@ def test_vectors_of_another_length_are_noticed_when_decrypted(parties):
         {"names": ("a",) * 2049},
         {"names": (), "chunks": (), "encryptions": ()},
         {"encryptions": (1, 1)},
+        {"encryptions": (10**9,)},
         {"chunks": (b"x",)},
     ],
 )
 def test_a_reply_of_another_form_is_refused(parties, rows, change: dict):
-    with pytest.raises(UsageError, match=r"expected|holds no scores"):
+    with pytest.raises(UsageError, match=r"expected|holds no scores|precision"):
         parties.holder.scores(dataclasses.replace(reply_of(parties, rows), **change))
 
 

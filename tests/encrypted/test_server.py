@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyveil.encrypted import TOLERANCE, EncryptedDatabase, PublicContext, Server, normalised
+from polyveil.encrypted import (
+    TOLERANCE,
+    DatabaseFolder,
+    EncryptedDatabase,
+    PublicContext,
+    Server,
+    normalised,
+)
 from polyveil.errors import UsageError
 
 
@@ -95,9 +102,9 @@ def test_agrees_with_naive_packing(parties, rows):
 
 
 def test_the_server_holds_no_secret_key(parties, rows, tmp_path: Path):
-    parties.database(rows(3, 2)).save(tmp_path / "db")
+    DatabaseFolder(tmp_path / "db").save(parties.database(rows(3, 2)))
     public = PublicContext.from_bytes(parties.secret.public.to_bytes())
-    server = Server(EncryptedDatabase.load(tmp_path / "db", public))
+    server = Server(DatabaseFolder(tmp_path / "db").load(public))
     server.scores(parties.client.encrypt_probe(rows(1, 2)[0]))
     things = reachable(server)
     contexts = [thing for thing in things if hasattr(thing, "is_private")]

@@ -11,6 +11,7 @@ Needs the extra `encrypt` (TenSEAL), which is imported when the first key is mad
 from polyveil.encrypted.ciphertexts import EncryptedProbe, EncryptedScores, EncryptedTemplates
 from polyveil.encrypted.client import Client
 from polyveil.encrypted.database import EncryptedDatabase
+from polyveil.encrypted.database_folder import DatabaseFolder
 from polyveil.encrypted.holder import KeyHolder
 from polyveil.encrypted.keys import PublicContext, SecretContext
 from polyveil.encrypted.match import Decision, Scores
@@ -23,6 +24,7 @@ __all__ = [
     "STANDARD",
     "TOLERANCE",
     "Client",
+    "DatabaseFolder",
     "Decision",
     "EncryptedDatabase",
     "EncryptedProbe",

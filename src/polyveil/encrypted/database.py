@@ -12,32 +12,22 @@ Revoking has three strengths:
 
 A server cannot zero a column by itself: a mask would have to be multiplied in, and these parameters
 keep no level for it.
-
-On disk: a folder of chunk files named by the SHA-256 of their content, and an index that names
-them. The index is replaced as a whole; a kill leaves the old database or the new one.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from polyveil import _disk, _validate
-from polyveil.encrypted import envelope, scheme
+from polyveil.encrypted import scheme
 from polyveil.encrypted.ciphertexts import (
     MOST_DIMENSIONS,
     Blobs,
     EncryptedTemplates,
-    names_of,
 )
 from polyveil.encrypted.keys import PublicContext
 from polyveil.encrypted.scheme import Ciphertext
 from polyveil.errors import UsageError
-
-_INDEX = "index.ckks"
-_KINDS = ("encrypted database", "encrypted chunk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,46 +127,6 @@ class EncryptedDatabase:
             self.chunks = self._added(erasure)
         self.names = (*self.names[:column], None, *self.names[column + 1 :])
 
-    def save(self, folder: Path) -> None:
-        """Writes what changed; the folder holds the old database or the new one, never a mix."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        files = []
-        for chunk in self.chunks:
-            content = _chunk_message(chunk)
-            files.append(f"{hashlib.sha256(content).hexdigest()}.ckks")
-            if not (folder / files[-1]).exists():
-                _disk.write_whole(folder / files[-1], content)
-        facts = {
-            "key": self.public.id,
-            "dimension": self.dimension,
-            "names": list(self.names),
-            "files": files,
-        }
-        _disk.write_whole(folder / _INDEX, envelope.seal(_KINDS[0], facts, []))
-        for stale in folder.glob("*.ckks"):
-            if stale.name not in {*files, _INDEX}:
-                stale.unlink(missing_ok=True)  # holds what was erased, or a save that was killed
-
-    @classmethod
-    def load(cls, folder: Path, public: PublicContext) -> EncryptedDatabase:
-        """The database in a folder.
-
-        Raises:
-          UsageError: none there, another key, or a changed, missing or truncated file.
-        """
-        where = folder / _INDEX
-        facts, _ = envelope.open_(_KINDS[0], envelope.read(where), where=str(where))
-        public.expect(str(facts.get("key")), str(folder))
-        dimension = envelope.whole(facts, "dimension", least=1, most=MOST_DIMENSIONS)
-        database = cls(public, dimension=dimension)
-        names, files = names_of(facts), facts.get("files")
-        expected = -(-len(names) // public.parameters.slots)
-        if not isinstance(files, list) or len(files) != expected:
-            raise UsageError(f"{where}: expected {expected} chunks for {len(names)} columns.")
-        database.chunks = tuple(database._read_chunk(folder, str(file)) for file in files)
-        database.names = names
-        return database
-
     def _added(self, templates: EncryptedTemplates) -> tuple[Chunk, ...]:
         """The chunks with the templates added to them; checks everything before it adds."""
         self.public.expect(templates.key_id, "templates")
@@ -187,7 +137,7 @@ class EncryptedDatabase:
             raise UsageError(f"expected {reach} chunks of templates, got {len(templates.chunks)}.")
         chunks = list(self.chunks)
         for place, blobs in enumerate(templates.chunks, start):
-            fresh = self._loaded(blobs)
+            fresh = self.loaded(blobs)
             if place < len(chunks):
                 chunks[place] = self._sum(chunks[place], fresh)
             else:
@@ -204,7 +154,8 @@ class EncryptedDatabase:
         summed = tuple(a + b for a, b in zip(old.coordinates, fresh, strict=True))
         return Chunk(summed, old.encryptions + 1)
 
-    def _loaded(self, blobs: Blobs) -> tuple[Ciphertext, ...]:
+    def loaded(self, blobs: Blobs) -> tuple[Ciphertext, ...]:
+        """One ciphertext a coordinate, checked. Raises UsageError naming what does not fit."""
         if len(blobs) != self.dimension:
             raise UsageError(
                 f"expected templates of {self.dimension} coordinates, got {len(blobs)}."
@@ -214,43 +165,33 @@ class EncryptedDatabase:
             scheme.load(self.public.context, blob, slots=slots, polynomials=(2,)) for blob in blobs
         )
 
-    def _read_chunk(self, folder: Path, file: str) -> Chunk:
-        path = folder / Path(file).name
-        content = envelope.read(path)
-        if f"{hashlib.sha256(content).hexdigest()}.ckks" != file:
-            raise UsageError(
-                f"{path}: bytes were changed or are missing; nothing was loaded. Use a backup."
-            )
-        facts, blobs = envelope.open_(_KINDS[1], content, where=str(path))
-        encryptions = envelope.whole(facts, "encryptions", least=1)
-        return Chunk(self._loaded(tuple(blobs)), encryptions)
-
     def __repr__(self) -> str:
         return f"EncryptedDatabase({len(self)} templates of {self.dimension}, {self.public!r})"
 
 
-def packed(
-    public: PublicContext, names: Sequence[str], chunks: Sequence[Blobs], *, encryptions: int
+def restored(
+    public: PublicContext,
+    *,
+    dimension: int,
+    names: Sequence[str | None],
+    chunks: Sequence[tuple[Blobs, int]],
 ) -> EncryptedDatabase:
-    """A database from fresh ciphertexts, as the key holder makes one when it repacks.
+    """A database from its parts, as it is read from disk or made by repacking.
 
     Args:
-      names: of the columns in order.
-      chunks: one ciphertext a coordinate each.
-      encryptions: how many encryptions' error the values carry.
+      names: of the columns in order, None where revoked.
+      chunks: one ciphertext a coordinate each, and how many encryptions' error it carries.
+
+    Raises:
+      UsageError: names and chunks do not fit, or a ciphertext does not parse.
     """
-    _validate.at_least(1, encryptions=encryptions)
-    if len(chunks) != -(-len(names) // public.parameters.slots) or not chunks:
-        raise UsageError(f"expected chunks for {len(names)} names, got {len(chunks)}.")
-    database = EncryptedDatabase(public, dimension=len(chunks[0]))
-    database.chunks = tuple(Chunk(database._loaded(blobs), encryptions) for blobs in chunks)
+    expected = -(-len(names) // public.parameters.slots)
+    if len(chunks) != expected:
+        raise UsageError(f"expected {expected} chunks for {len(names)} names, got {len(chunks)}.")
+    database = EncryptedDatabase(public, dimension=dimension)
+    database.chunks = tuple(Chunk(database.loaded(blobs), number) for blobs, number in chunks)
     database.names = tuple(names)
     return database
-
-
-def _chunk_message(chunk: Chunk) -> bytes:
-    blobs = [scheme.dump(ciphertext) for ciphertext in chunk.coordinates]
-    return envelope.seal(_KINDS[1], {"encryptions": chunk.encryptions}, blobs)
 
 
 def _check_public(public: object) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from polyveil.encrypted import scheme
 from polyveil.encrypted.ciphertexts import EncryptedScores
-from polyveil.encrypted.database import EncryptedDatabase, packed
+from polyveil.encrypted.database import EncryptedDatabase, restored
 from polyveil.encrypted.keys import PublicContext, SecretContext
 from polyveil.encrypted.match import Scores
 from polyveil.encrypted.scheme import Ciphertext
@@ -43,6 +43,8 @@ class KeyHolder:
         columns = len(reply.names)
         if len(reply.encryptions) != len(reply.chunks) or len(reply.chunks) != -(-columns // slots):
             raise UsageError(f"reply: expected chunks for {columns} names; ask again.")
+        if columns and not 1 <= max(reply.encryptions) <= self.public.parameters.most_encryptions:
+            raise UsageError("reply: more encryptions than the precision allows; repack first.")
         if not columns:
             raise UsageError("reply: it holds no scores; ask again once templates are enrolled.")
         values = np.concatenate([self._decrypted(blob) for blob in reply.chunks])
@@ -90,11 +92,10 @@ class KeyHolder:
             part = np.zeros((slots, database.dimension))
             rows = living[start : start + slots]
             part[: len(rows)] = rows
-            chunks.append(
-                tuple(scheme.dump(scheme.encrypt(under.context, column)) for column in part.T)
-            )
+            blobs = tuple(scheme.dump(scheme.encrypt(under.context, row)) for row in part.T)
+            chunks.append((blobs, encryptions))
         names = [name for name in database.names if name is not None]
-        return packed(under, names, chunks, encryptions=encryptions)
+        return restored(under, dimension=database.dimension, names=names, chunks=chunks)
 
     def _plain(self, coordinates: tuple[Ciphertext, ...]) -> NDArray[np.float64]:
         """(slots, d): the templates of a chunk. Secret."""

@@ -144,5 +144,5 @@ STANDARD = Parameters(degree=4096, prime_bits=(36, 35, 35), scale_bits=32)
 """Scores within 1e-5; people can be enrolled one by one, tens of thousands of times a chunk."""
 
 COMPACT = Parameters(degree=4096, prime_bits=(60, 46), scale_bits=28)
-"""A quarter fewer bytes, half the server's time; scores within 2e-4; a chunk takes about 200 batches
-before it must be repacked."""
+"""A quarter fewer bytes, half the server's time; scores within 2e-4; about 200 batches a chunk,
+then it must be repacked."""
