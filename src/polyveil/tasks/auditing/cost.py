@@ -9,30 +9,38 @@ from functools import cache
 from polyveil.attack.examples import Examples
 from polyveil.attack.recipe import Recipe
 
-_SAMPLE = 20
-"""A rehearsal trains on one record in so many, but on no fewer than `_FEWEST`."""
 _FEWEST = 100
+"""Records of the smaller of two rehearsals; the other has twice as many."""
 
 
 class TrainingCost:
-    """Seconds that a recipe takes, in proportion to the records, measured once when first asked.
+    """Seconds that a recipe takes: some for any training, some for each record.
+
+    Measured by two small trainings, when first asked.
 
     Args:
       recipe: what is timed.
       records: such as it will be trained on.
-      seed: of the rehearsal.
+      seed: of the rehearsals.
     """
 
     def __init__(self, recipe: Recipe, records: Examples, *, seed: int = 0) -> None:
         self._recipe, self._records, self._seed = recipe, records, seed
-        self._each = cache(self._rehearse)
+        self._line = cache(self._rehearse)
 
-    def seconds(self, records: int) -> float:
-        """For one training on so many records."""
-        return self._each() * records
+    def seconds(self, records: int, *, trainings: int = 1) -> float:
+        """For so many records, over all trainings together."""
+        fixed, each = self._line()
+        return fixed * trainings + each * records
 
-    def _rehearse(self) -> float:
-        few = min(len(self._records), max(_FEWEST, len(self._records) // _SAMPLE))
+    def _rehearse(self) -> tuple[float, float]:
+        few = min(_FEWEST, len(self._records) // 2)
+        one, two = self._timed(few), self._timed(2 * few)
+        # What else the machine does may turn the slope: then all of it goes by records.
+        each = (two - one) / few if two > one else two / (2 * few)
+        return max(0.0, one - each * few), each
+
+    def _timed(self, records: int) -> float:
         begun = time.perf_counter()
-        self._recipe(self._records.at(slice(0, few)), self._seed)
-        return (time.perf_counter() - begun) / few
+        self._recipe(self._records.at(slice(0, records)), self._seed)
+        return time.perf_counter() - begun

@@ -46,7 +46,8 @@ def extraction_step(model: AuditedModel, build: Callable[[], nn.Module], *, seed
         )
 
     def needed(count: int) -> float:
-        return cost.seconds(attack(tuple(possible[:count])).taught)
+        one = attack(tuple(possible[:count]))
+        return cost.seconds(one.taught, trainings=one.models)
 
     def run(seconds: float) -> Found:
         count = max((n for n in range(1, len(possible) + 1) if needed(n) <= seconds), default=1)
