@@ -35,7 +35,7 @@ ALWAYS = ("singling out", "linkability", "inference")
 
 LINES = 53.0
 """Lines of print below the facts on an A4 sheet in the page's print style."""
-ACROSS = 92
+ACROSS = 91
 """Letters in a line beside a verdict."""
 BOLD = 1.2
 """Width of a bold letter in letters."""

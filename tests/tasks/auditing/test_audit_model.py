@@ -22,6 +22,7 @@ from polyveil.attack.examples import Examples  # noqa: E402
 from polyveil.errors import UsageError  # noqa: E402
 from polyveil.learn.plan import Plan  # noqa: E402
 from polyveil.tasks.auditing import membership  # noqa: E402
+from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step  # noqa: E402
 from polyveil.tasks.auditing.evasion import evasion_step  # noqa: E402
 from polyveil.tasks.auditing.membership import candidates, membership_step  # noqa: E402
 from polyveil.tasks.auditing.recipes import AsTheTarget, as_examples, as_labelled  # noqa: E402
@@ -158,3 +159,20 @@ def test_another_plan_or_a_changed_result_is_refused(
     other = Plan.of(table(folder / "data.npz", data={"validation": 0.2}))
     with pytest.raises(UsageError, match="not the plan"):
         read_run(folder / "run", other)
+
+
+def test_the_claim_of_a_run_stands_beside_its_evidence(
+    run: tuple[Path, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, plan = run
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    found = read_run(folder / "run", plan)
+    assert found.report.guarantee is not None
+    step = claimed_epsilon_step(found, found.report.guarantee, seed=0).run(3.0)
+    (attack,), (claim,) = step.attacks, step.claims
+    assert claim.verdict == "not refuted"
+    assert claim.statement.startswith("Differential privacy with ε = 8")
+    assert claim.epsilon is not None and claim.lower_bound is not None
+    assert claim.lower_bound <= claim.epsilon
+    assert "guesses whether a planted record was in the training" in attack.sentence
+    assert attack.verdict != "leak demonstrated"

@@ -6,14 +6,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from polyveil.attack.canary.claim import ClaimCheck, check_claim
+from polyveil.attack.canary.claim import ClaimCheck
 from polyveil.attack.canary.one_run import THREAT
-from polyveil.attack.canary.work import WorkProcedure, audit_work
+from polyveil.attack.canary.work import audit_work
+from polyveil.attack.result import AttackResult
 from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.audit import Claim
 from polyveil.tasks.auditing.battery import Step
 from polyveil.tasks.auditing.kept import Found
 from polyveil.tasks.auditing.trained_run import TrainedRun
+from polyveil.verify.interval import Interval
 
 _ACCOUNTANT = "polyveil's accountant (privacy loss distribution), when it was trained"
 _LEAST = 0.1
@@ -26,24 +28,18 @@ def claimed_epsilon_step(run: TrainedRun, guarantee: Guarantee, *, seed: int) ->
     def carry_out(seconds: float) -> Found:
         result, check = audit_work(run.work, claimed=guarantee.epsilon, seconds=seconds, seed=seed)
         effort = replace(result.effort, models=3)
-        return Found((replace(result, effort=effort),), (as_claim(check, guarantee),))
+        found = replace(result, effort=effort, sentence=_guessed(result))
+        return Found((found,), (as_claim(check, guarantee),))
 
     least = _LEAST * max(run.report.seconds, 1.0)
     return Step("claimed epsilon", (THREAT,), 3.0, lambda: least, carry_out)
-
-
-def recomputed_only(run: TrainedRun, guarantee: Guarantee) -> Claim:
-    """The claim beside the accountant's answer, where no attack is made."""
-    facts = WorkProcedure(run.work).facts
-    check = check_claim(guarantee.epsilon, delta=guarantee.delta, recomputed=facts.epsilon())
-    return as_claim(check, guarantee)
 
 
 def as_claim(check: ClaimCheck, guarantee: Guarantee) -> Claim:
     """As the report holds it."""
     recomputed = check.recomputed
     return Claim(
-        statement=f"{guarantee.sentence} Tested: {check.statement}.",
+        statement=_statement(check, guarantee),
         source=_ACCOUNTANT,
         epsilon=check.claimed,
         delta=check.delta,
@@ -53,4 +49,24 @@ def as_claim(check: ClaimCheck, guarantee: Guarantee) -> Claim:
         confidence=0.95 if check.bound is None else check.bound.confidence,
         verdict=check.verdict,
         sentence=check.sentence,
+    )
+
+
+def _statement(check: ClaimCheck, guarantee: Guarantee) -> str:
+    said = (
+        f"Differential privacy with ε = {guarantee.epsilon:.4g}, δ = {guarantee.delta:g}, for one "
+        "record added or removed"
+    )
+    part = check.steps is not None and check.of_steps is not None and check.steps < check.of_steps
+    return f"{said}; tested: {check.statement}" if part else said
+
+
+def _guessed(result: AttackResult) -> str:
+    """The attack in a sentence; what it says of the claim stands with the claim."""
+    value = result.headline.value
+    guesses = value.n if isinstance(value, Interval) else 0
+    right, allowed = round(result.headline.estimate * guesses), result.baseline * guesses
+    return (
+        f"Of {guesses:,} guesses whether a planted record was in the training, {right:,} were "
+        f"right; the claim allows about {allowed:,.0f}, a coin gives {guesses / 2:g}."
     )
