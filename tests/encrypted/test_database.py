@@ -114,12 +114,21 @@ def test_a_refused_call_changes_nothing(parties, strangers, rows):
 
 
 def test_a_chunk_takes_no_more_encryptions_than_its_precision_allows(coarse, rows):
-    database = coarse.database(rows(1, 2))
-    database.append(["n"], coarse.client.encrypt_templates(rows(1, 2), first=1))
-    with pytest.raises(UsageError, match="repack"):
-        database.append(["m"], coarse.client.encrypt_templates(rows(1, 2), first=2))
+    """The next template opens a new chunk; an erasure, which cannot, is refused."""
+    templates, probe = rows(3, 2), rows(1, 2, seed=1)[0]
+    database = coarse.database(templates[:1])
+    database.append(["n"], coarse.client.encrypt_templates(templates[1:2], first=1))
+    assert database.next_column == 2048
+    with pytest.raises(UsageError, match="next free one is 2048"):
+        database.append(["m"], coarse.client.encrypt_templates(templates[2:], first=2))
+    database.append(["m"], coarse.client.encrypt_templates(templates[2:], first=2048))
+    assert [chunk.encryptions for chunk in database.chunks] == [2, 1]
+    assert len(database) == 3 and database.next_column == 2049
+    assert np.abs(coarse.ask(database, probe) - templates @ probe).max() < 1e-3
+    with pytest.raises(UsageError, match="without an erasure"):
+        database.revoke("n", coarse.client.encrypt_erasure(templates[1], column=1))
     database.revoke("n")  # always possible
-    assert database.names == ("p0", None)
+    assert len(database) == 2
 
 
 @pytest.mark.parametrize("dimension", [0, -1, 65537])

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from polyveil.encrypted import SecretContext, Server
+from polyveil.encrypted import COMPACT, STANDARD, SecretContext, Server
 from polyveil.encrypted.client import Client
 from polyveil.errors import UsageError
 
@@ -92,12 +92,16 @@ def test_repacking_refuses_its_own_key_foreign_and_empty_databases(parties, stra
         parties.holder.repacked(database, strangers.secret.public)
 
 
-def test_repacking_refuses_where_the_precision_is_spent(parties, coarse, rows):
+def test_repacking_counts_the_error_that_templates_carry(coarse, parties, rows):
+    """Two encryptions under coarse parameters weigh more than all that the finer ones allow."""
     database = coarse.database(rows(1, 2))
+    finer, finest = SecretContext.generate(COMPACT).public, SecretContext.generate(STANDARD).public
+    assert coarse.holder.repacked(database, finer).chunks[0].encryptions == 1 + 64
     database.append(["n"], coarse.client.encrypt_templates(rows(1, 2), first=1))
-    fresh = SecretContext.generate(coarse.secret.public.parameters)
-    with pytest.raises(UsageError, match="enrol again"):
-        coarse.holder.repacked(database, fresh.public)
+    assert coarse.holder.repacked(database, finest).chunks[0].encryptions == 1 + 2 * 2**14
+    as_coarse = SecretContext.generate(coarse.secret.public.parameters).public
+    with pytest.raises(UsageError, match="finer ones"):
+        coarse.holder.repacked(database, as_coarse)
 
 
 def test_the_public_half_is_enough_for_a_client(parties, rows):

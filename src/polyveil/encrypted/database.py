@@ -49,7 +49,7 @@ class EncryptedDatabase:
     Attributes:
       public: the key that the templates are encrypted under.
       dimension: coordinates of a template.
-      names: of the columns in order; None where the template was revoked.
+      names: of the columns in order; None where a template was revoked or a column skipped.
       chunks: the ciphertexts.
     """
 
@@ -64,8 +64,15 @@ class EncryptedDatabase:
 
     @property
     def next_column(self) -> int:
-        """Where the next template goes: `first` of `Client.encrypt_templates`."""
-        return len(self.names)
+        """Where the next template goes: `first` of `Client.encrypt_templates`.
+
+        A chunk that has taken as many encryptions as its precision allows is left as it is; the
+        next template opens a new one.
+        """
+        slots, count = self.public.parameters.slots, len(self.names)
+        if count % slots and self._spent(self.chunks[-1]):
+            return -(-count // slots) * slots
+        return count
 
     def __len__(self) -> int:
         """Templates that are alive."""
@@ -88,8 +95,8 @@ class EncryptedDatabase:
           templates: encrypted for the columns from `next_column` on.
 
         Raises:
-          UsageError: another key, dimension or column, a name in use, a ciphertext that does not
-            parse, or a chunk that has taken as many encryptions as its precision allows.
+          UsageError: another key, dimension or column, a name in use, or a ciphertext that does not
+            parse.
         """
         if templates.first != self.next_column:
             raise UsageError(
@@ -103,7 +110,8 @@ class EncryptedDatabase:
         if len({*names, *self.names} - {None}) != len(names) + len(self):
             raise UsageError("a name is in use or comes twice; every template needs its own.")
         self.chunks = self._added(templates)
-        self.names = (*self.names, *names)
+        skipped = [None] * (templates.first - len(self.names))
+        self.names = (*self.names, *skipped, *names)
 
     def revoke(self, name: str, erasure: EncryptedTemplates | None = None) -> None:
         """Makes a template unusable at once; its column is not used again.
@@ -115,7 +123,8 @@ class EncryptedDatabase:
             in a column that nobody is shown.
 
         Raises:
-          UsageError: no such template, or an erasure for another column; nothing was changed.
+          UsageError: no such template, an erasure for another column, or a chunk whose precision
+            allows no further encryption; nothing was changed.
         """
         column = self.column(name)
         if erasure is not None:
@@ -145,14 +154,17 @@ class EncryptedDatabase:
         return tuple(chunks)
 
     def _sum(self, old: Chunk, fresh: tuple[Ciphertext, ...]) -> Chunk:
-        most = self.public.parameters.most_encryptions
-        if old.encryptions >= most:
+        if self._spent(old):
             raise UsageError(
                 f"this chunk was added up from {old.encryptions} encryptions; with more its scores "
-                "may be off by more than 0.001. Have the key holder repack the database."
+                "may be off by more than 0.001. Revoke without an erasure, or have the key holder "
+                "repack the database under a new key."
             )
         summed = tuple(a + b for a, b in zip(old.coordinates, fresh, strict=True))
         return Chunk(summed, old.encryptions + 1)
+
+    def _spent(self, chunk: Chunk) -> bool:
+        return chunk.encryptions >= self.public.parameters.most_encryptions
 
     def loaded(self, blobs: Blobs) -> tuple[Ciphertext, ...]:
         """One ciphertext a coordinate, checked. Raises UsageError naming what does not fit."""

@@ -7,6 +7,8 @@ be another party than the server.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,7 +63,8 @@ class KeyHolder:
 
         The templates are plain in this process meanwhile. Afterwards save the result in a new
         folder, delete the old one, and destroy the old secret key: then nothing opens old copies.
-        Each repacking adds one encryption's error to what the templates carry already.
+        The error that the templates carry stays in them, and one encryption's is added: repacking
+        erases and changes the key, it does not make scores more precise.
 
         Args:
           database: under this key.
@@ -69,7 +72,8 @@ class KeyHolder:
             the secret key, and CKKS promises nothing for messages that depend on its own key.
 
         Raises:
-          UsageError: the same key, another database's key, or no living template.
+          UsageError: the same key, another database's key, no living template, or templates that
+            carry too much error for the new parameters.
         """
         self.public.expect(database.public.id, "database")
         if under.id == self.public.id:
@@ -77,12 +81,14 @@ class KeyHolder:
         alive = [place for place, name in enumerate(database.names) if name is not None]
         if not alive:
             raise UsageError("every template is revoked; start an empty database instead.")
-        encryptions = 1 + max(chunk.encryptions for chunk in database.chunks)
         most = under.parameters.most_encryptions
+        carried = max(chunk.encryptions for chunk in database.chunks)
+        ratio = self.public.parameters.deviation() / under.parameters.deviation()
+        encryptions = 1 + math.ceil(carried * ratio**2)
         if encryptions > most:
             raise UsageError(
-                f"scores may be off by more than 0.001 after {encryptions} encryptions; these "
-                f"parameters allow {most}. Repack under the standard parameters, or enrol again."
+                f"the templates carry the error of {encryptions - 1} encryptions under the new "
+                f"parameters, which allow {most} in all. Repack under finer ones, or enrol again."
             )
         table = np.concatenate([self._plain(chunk.coordinates) for chunk in database.chunks])
         slots = under.parameters.slots

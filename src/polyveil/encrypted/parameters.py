@@ -145,4 +145,4 @@ STANDARD = Parameters(degree=4096, prime_bits=(36, 35, 35), scale_bits=32)
 
 COMPACT = Parameters(degree=4096, prime_bits=(60, 46), scale_bits=28)
 """A quarter fewer bytes, half the server's time; scores within 2e-4; about 200 batches a chunk,
-then it must be repacked."""
+then a new one is begun."""
