@@ -34,8 +34,8 @@ from torch.nn import functional
 
 from polyveil.errors import UsageError
 from polyveil.models import checks
+from polyveil.models.step_norm import GROUP_WIDTH, place_norm
 
-GROUP_WIDTH = 8
 STEEPEST = 8.0
 """Log variances are kept within ±8 by a tanh: one record's noise and KL stay finite."""
 
@@ -197,9 +197,9 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 def stage(
     convolution: type[nn.Conv1d] | type[nn.Conv2d], channels: int, width: int, stride: int
 ) -> nn.Sequential:
-    """Convolution of 3, GroupNorm, GELU; [n, channels, *grid] -> [n, width, *grid / stride]."""
+    """Convolution of 3, norm, GELU; [n, channels, *grid] -> [n, width, *grid / stride]."""
     return nn.Sequential(
         convolution(channels, width, 3, stride, 1),
-        nn.GroupNorm(width // GROUP_WIDTH, width),
+        place_norm(1 if convolution is nn.Conv1d else 2, width),
         nn.GELU(),
     )

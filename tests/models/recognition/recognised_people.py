@@ -13,7 +13,13 @@ MODALITIES = (
     Modality("voice", (1, 8, 20), 0.5),
     Modality("keys", (16, 3), 0.5),  # the name of a method of torch's ModuleDict
 )
-SMALL = {"width": 16, "latent": 2, "vae_widths": (8, 8), "widths": (16,)}
+SMALL = {
+    "width": 16,
+    "latent": 2,
+    "vae_widths": (8, 8),
+    "sequence_vae_widths": (8,),
+    "widths": (16,),
+}
 
 
 def recogniser(

@@ -33,7 +33,9 @@ class RecogniserConfig:
       alignment: "info-nce" (mixes records), "anchors" (one loss a record, for private training),
         "margin-as-printed" (equation 7, three modalities; mixes records) or "none".
       width: of the common space.
-      latent, vae_widths, noise, deterministic: see `VAEConfig`; of every modality.
+      latent, noise, deterministic: see `VAEConfig`; of every modality.
+      vae_widths, sequence_vae_widths: see `VAEConfig`; of pictures and of sequences, whose steps
+        are halved but once by default: rhythm does not survive more.
       widths, kernels: see `EncoderConfig`; of every modality.
       alignment_weight, vae_weight: factors on these parts of the loss, >= 0; identity counts 1.
       seed: of the anchors.
@@ -47,6 +49,7 @@ class RecogniserConfig:
     width: int = 64
     latent: int = 4
     vae_widths: tuple[int, ...] = (16, 32, 64)
+    sequence_vae_widths: tuple[int, ...] = (32,)
     noise: float = 1.0
     deterministic: bool = False
     widths: tuple[int, ...] = (32, 64)
@@ -88,10 +91,11 @@ class RecogniserConfig:
 
     def vae_of(self, modality: Modality) -> VAEConfig:
         """The autoencoder's shape."""
+        sequence = len(modality.shape) == 2
         return VAEConfig(
             modality.shape,
             self.latent,
-            self.vae_widths,
+            self.sequence_vae_widths if sequence else self.vae_widths,
             self.noise,
             modality.spread,
             self.deterministic,

@@ -6,8 +6,9 @@ autoencoder. Pictures and spectrograms: two-dimensional convolutions, then the m
 Sequences of behaviour: one-dimensional convolutions in front of a GRU, then the mean over steps
 of its states, which, unlike the last state, forgets no early step.
 
-Convolutions are dynamic (`ODConv`) or plain, with the same shape otherwise; GroupNorm and GELU
-after each. A stage halves the map while a side is longer than `SMALL`.
+Convolutions are dynamic (`ODConv`) or plain, with the same shape otherwise; a norm and GELU after
+each. A stage halves a picture's map while a side is longer than `SMALL`; steps are all kept, for
+the GRU to read.
 
 Source: Zhu & Shao (equations 1 to 3 and 16); Cho et al. 2014, https://arxiv.org/abs/1406.1078
 """
@@ -22,10 +23,11 @@ from torch import Tensor, nn
 from polyveil.errors import UsageError
 from polyveil.models import checks
 from polyveil.models.odconv import ODConv, ODConvConfig
-from polyveil.models.vae import GROUP_WIDTH, VAEConfig, stage
+from polyveil.models.step_norm import GROUP_WIDTH, place_norm
+from polyveil.models.vae import VAEConfig, stage
 
 SMALL = 4
-"""Sides up to this many places are not halved."""
+"""Sides of pictures up to this many places are not halved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +114,12 @@ def _stages(config: EncoderConfig) -> nn.Sequential:
     layers: list[nn.Module] = []
     channels, space = config.shape[0], config.shape[1:]
     for width in config.widths:
-        stride = 2 if max(space) > SMALL else 1
+        stride = 2 if len(space) == 2 and max(space) > SMALL else 1
         shape = ODConvConfig(
             channels, width, (3,) * len(space), stride, padding=1, kernels=config.kernels
         )
         if config.odconv:
-            normed = nn.GroupNorm(width // GROUP_WIDTH, width)
-            layers += [ODConv(shape), normed, nn.GELU()]
+            layers += [ODConv(shape), place_norm(len(space), width), nn.GELU()]
         else:
             layers.append(stage((nn.Conv1d, nn.Conv2d)[len(space) - 1], channels, width, stride))
         channels, space = width, shape.output(space)
