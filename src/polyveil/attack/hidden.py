@@ -91,7 +91,8 @@ def by_case(answers: Answers) -> NDArray[np.intp]:
     right, confidence = answers.right, answers.confidence
     among = np.where(right, confidence, -np.inf)
     chosen = np.where(right.any(1), among.argmax(1), confidence.argmax(1))
-    return chosen.astype(np.intp)
+    found: NDArray[np.intp] = chosen.astype(np.intp)
+    return found
 
 
 def ask(target: Classifier, examples: Examples, hidden: Hidden) -> Answers:

@@ -45,7 +45,8 @@ class Imputation:
 
     def guess(self, at: int) -> NDArray[np.intp]:
         """The likeliest candidate of the own records (0), the members (1), the others (2)."""
-        return self.log_probability[at].argmax(1)
+        likeliest: NDArray[np.intp] = self.log_probability[at].argmax(1)
+        return likeliest
 
     def learned(
         self, mixed: Sequence[Rows], truth: NDArray[np.intp], *, seed: int

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.poisoning import PlainTraining, labels_only, like
-from polyveil.attack.poisoning.recipe import trained
+from polyveil.attack.recipe import trained
 from polyveil.errors import UsageError
 
 RECORDS = examples(300, 1)

@@ -10,7 +10,6 @@ from polyveil.attack.membership.reference import Reference
 from polyveil.attack.membership.rmia import Rmia
 from polyveil.attack.membership.shadow_classifier import ShadowClassifier
 from polyveil.attack.membership.shadow_models import (
-    Recipe,
     Shadows,
     Twin,
     train_shadows,
@@ -24,7 +23,6 @@ __all__ = [
     "Evidence",
     "Lira",
     "Population",
-    "Recipe",
     "Reference",
     "Rmia",
     "ShadowClassifier",

@@ -20,17 +20,15 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from polyveil import _validate
-from polyveil.attack.examples import Examples, joined
+from polyveil.attack.examples import joined
 from polyveil.attack.membership.candidates import Candidates
+from polyveil.attack.recipe import Recipe, trained
 from polyveil.errors import UsageError
 
-Recipe: TypeAlias = Callable[[Examples, int], nn.Module]
-"""(records, seed) -> a model trained on them, as the target was on its own."""
 Progress: TypeAlias = Callable[[int, int], None]
 """(models done, models wanted)."""
 _FEWEST_REPEATED = 10
@@ -124,7 +122,7 @@ def train_shadows(
         for at in (row, row + 1):
             half = pool.at(np.flatnonzero(keep[at]))
             records = half if background is None else joined(half, background)
-            trained.append(_trained(recipe, records, seed + 1 + at))
+            trained.append(trained(recipe, records, seed + 1 + at))
             if progress is not None:
                 progress(len(trained), models)
         slowest = max(slowest, time.perf_counter() - begun)
@@ -144,16 +142,9 @@ def train_twin(recipe: Recipe, candidates: Candidates, *, seed: int, repeats: in
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pool))[:few])
     keep = np.zeros(len(pool), dtype=np.bool_)
     keep[chosen] = True
-    return Twin(_trained(recipe, pool.at(np.tile(chosen, repeats)), seed), keep)
+    return Twin(trained(recipe, pool.at(np.tile(chosen, repeats)), seed), keep)
 
 
 def pairs_of(models: int) -> Iterator[tuple[int, int]]:
     """The rows of each pair."""
     return ((row, row + 1) for row in range(0, models - 1, 2))
-
-
-def _trained(recipe: Recipe, records: Examples, seed: int) -> nn.Module:
-    # A recipe may seed the global generator; whoever runs an audit keeps his own.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return recipe(records, seed).eval()

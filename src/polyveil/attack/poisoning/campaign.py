@@ -21,8 +21,7 @@ from polyveil.attack.poisoning.classes import same_classes
 from polyveil.attack.poisoning.judgement import Poisoned, judge
 from polyveil.attack.poisoning.paired import Hits
 from polyveil.attack.poisoning.plan import Classes, Plan, Poison
-from polyveil.attack.poisoning.recipe import trained
-from polyveil.attack.recipe import Recipe
+from polyveil.attack.recipe import Recipe, trained
 from polyveil.attack.result import AttackResult
 from polyveil.attack.splits import prove_disjoint
 from polyveil.errors import UsageError

@@ -19,7 +19,7 @@ from torch.nn import functional
 from polyveil import _validate
 from polyveil.attack.classifier import Call, call
 from polyveil.attack.examples import Examples, Inputs
-from polyveil.attack.recipe import Recipe
+from polyveil.attack.recipe import Recipe, trained
 from polyveil.errors import UsageError
 
 SoftRecipe: TypeAlias = Callable[[Inputs, Tensor, int], nn.Module]
@@ -75,13 +75,6 @@ class PlainTraining:
                 functional.cross_entropy(logits, targets[now]).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
         return module.eval()
-
-
-def trained(recipe: Recipe, examples: Examples, seed: int) -> nn.Module:
-    """The recipe's module, the global randomness left as it was, whatever the recipe does."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return recipe(examples, seed).eval()
 
 
 def labels_only(recipe: Recipe) -> SoftRecipe:
