@@ -14,7 +14,7 @@ TPAMI 30 (2008).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,7 +49,7 @@ class Fusion:
     """
 
     evidence: Mapping[str, Evidence]
-    people: frozenset[str]
+    people: frozenset[str] = field(repr=False)
 
     @classmethod
     def fit(cls, trials: Trials) -> Fusion:

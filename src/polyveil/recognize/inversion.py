@@ -6,8 +6,7 @@ Three attackers, each with the template and its secret, or with several of one p
 - `least_squares` puts the mean of every cell back where it came from.
 - `informed` also knows people: the mean and covariance of a background population, which say what
   the missing directions probably hold. The strongest of the three where embeddings are alike.
-- `climb` knows nothing about the scheme: it turns a random vector a little, keeps what scores
-  higher. It needs only somebody who answers with scores.
+- `climb` knows nothing about the scheme: it needs only somebody who answers with scores.
 
 `judge` tells the cosine to the true embedding, how often the result passes the stolen template
 itself (always expected: no scheme that accepts near embeddings can refuse it) and how often it
@@ -39,6 +38,8 @@ from polyveil.recognize.scheme import (
 from polyveil.recognize.scoring import scores_under
 from polyveil.recognize.template import Template
 
+_FIRST_STEP, _LAST_STEP = 0.3, 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Stolen:
@@ -66,17 +67,19 @@ class Irreversibility:
 
 
 def least_squares(stolen: Sequence[Stolen]) -> Floats:
-    """The shortest embedding that explains the mean of every cell: (dimension,), length 1.
+    """The most probable embedding if every direction were equally likely: (dimension,), length 1.
+
+    Least squares with the spread within cells as noise; without that, several templates would be
+    solved exactly and their rounding blown up.
 
     Args:
       stolen: templates of one person under different secrets, at least one.
 
     Raises:
-      UsageError: none, or of different dimensions.
+      UsageError: none, or of different schemes.
     """
-    seen, values, _ = _equations(stolen)
-    found, *_ = np.linalg.lstsq(seen, values, rcond=None)
-    return np.asarray(embeddings_of(found)[0])
+    dimension = _scheme(stolen).dimension
+    return _posterior(stolen, np.zeros(dimension), np.eye(dimension))
 
 
 def informed(stolen: Sequence[Stolen], background: ArrayLike) -> Floats:
@@ -91,55 +94,57 @@ def informed(stolen: Sequence[Stolen], background: ArrayLike) -> Floats:
     Raises:
       UsageError: no template, or embeddings of another dimension.
     """
-    seen, values, noise = _equations(stolen)
-    people = embeddings_of(background, stolen[0].template.scheme)
+    scheme = _scheme(stolen)
+    people = embeddings_of(background, scheme)
     if len(people) < 2:
         raise UsageError("inversion: expected at least 2 background embeddings.")
-    mean, spread = people.mean(axis=0), np.cov(people.T)
-    scale = np.sqrt(stolen[0].template.scheme.dimension)  # cells are in units of this
-    mean, spread = mean * scale, spread * scale**2
-    known = seen @ spread @ seen.T + np.diag(noise)
-    found = mean + spread @ seen.T @ np.linalg.solve(known, values - seen @ mean)
-    return np.asarray(embeddings_of(found)[0])
+    people *= np.sqrt(scheme.dimension)  # cells are in units of this
+    return _posterior(stolen, people.mean(axis=0), np.cov(people.T))
 
 
 def climb(stolen: Sequence[Stolen], *, seed: int, questions: int = 4000) -> Floats:
-    """A random search that only asks for scores: (dimension,), length 1.
+    """A search that only asks for scores and knows nothing else: (dimension,), length 1.
 
-    A (1+1) evolution strategy; its step grows by a half on success and shrinks so that one success
-    in five keeps it (Rechenberg's rule).
+    Half of the questions are random directions; their mean, weighted by the answers, points to the
+    template. The rest is a (1+1) evolution strategy from there.
 
     Args:
-      stolen: templates of one person; the answer is the mean of their scores.
-      questions: how many scores are asked for.
+      stolen: templates of one person; an answer is the mean of their scores.
+      questions: how many scores are asked for, at least 2.
     """
-    scheme = _scheme(stolen)
+    ask = _oracle(stolen)
+    dimension = _scheme(stolen).dimension
     draw = np.random.default_rng(seed)
+    asked = embeddings_of(draw.normal(size=(max(1, questions // 2), dimension)))
+    best: Floats = embeddings_of(ask(asked) @ asked)[0]
+    score, step = ask(best[None])[0], _FIRST_STEP
+    for _ in range(questions - len(asked) - 1):
+        noise = draw.normal(size=dimension) / np.sqrt(dimension)
+        candidate: Floats = embeddings_of(best + step * noise)[0]
+        reached = ask(candidate[None])[0]
+        # One success in five keeps the step (Rechenberg).
+        step *= 1.5 if reached > score else 1.5**-0.25
+        if reached > score:
+            best, score = candidate, reached
+        if step < _LAST_STEP:
+            step = _FIRST_STEP  # smaller than a cell: stuck, so look wider again
+    return best
+
+
+def _oracle(stolen: Sequence[Stolen]) -> Callable[[Floats], Floats]:
+    """Candidates (n, dimension) -> mean score of each, (n,)."""
+    scheme = _scheme(stolen)
     ways = projections([one.secret for one in stolen], scheme)
     aims = [one.template.cells for one in stolen]
 
-    def answer(candidate: Floats) -> float:
-        return float(
-            np.mean(
-                [
-                    similarity(cells_of(candidate[None], way, scheme)[0], aim, scheme)
-                    for way, aim in zip(ways, aims, strict=True)
-                ]
-            )
-        )
+    def ask(candidates: Floats) -> Floats:
+        answers = [
+            similarity(cells_of(candidates, way, scheme), aim, scheme)
+            for way, aim in zip(ways, aims, strict=True)
+        ]
+        return np.asarray(np.mean(answers, axis=0))
 
-    best: Floats = embeddings_of(draw.normal(size=scheme.dimension))[0]
-    score, step = answer(best), 0.5
-    for _ in range(questions - 1):
-        noise = draw.normal(size=scheme.dimension) / np.sqrt(scheme.dimension)
-        candidate: Floats = embeddings_of(best + step * noise)[0]
-        reached = answer(candidate)
-        better = reached > score
-        # Equal scores are kept too: cells make plateaus that must be crossed.
-        if reached >= score:
-            best, score = candidate, reached
-        step = float(np.clip(step * (1.5 if better else 1.5**-0.25), 1e-3, 1.0))
-    return best
+    return ask
 
 
 def judge(
@@ -214,3 +219,11 @@ def _equations(stolen: Sequence[Stolen]) -> tuple[Floats, Floats, Floats]:
     ends = np.concatenate([[0.0], moments, [0.0]])
     variances = 1.0 + (ends[:-1] - ends[1:]) * scheme.cells - means**2
     return seen, means[cells], variances[cells]
+
+
+def _posterior(stolen: Sequence[Stolen], mean: Floats, spread: Floats) -> Floats:
+    """Mean of a normal embedding given the cells, to length 1."""
+    seen, values, noise = _equations(stolen)
+    known = seen @ spread @ seen.T + np.diag(noise)
+    found = mean + spread @ seen.T @ np.linalg.solve(known, values - seen @ mean)
+    return np.asarray(embeddings_of(found)[0])

@@ -63,10 +63,10 @@ class Strangers:
     """
 
     modalities: tuple[str, ...]
-    pairs: Floats
-    searches: Floats
+    pairs: Floats = field(repr=False)
+    searches: Floats = field(repr=False)
     others: int
-    people: frozenset[str]
+    people: frozenset[str] = field(repr=False)
 
     def for_pair(self, far: float) -> Threshold:
         """For verification, one probe against one template.
