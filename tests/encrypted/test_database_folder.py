@@ -117,3 +117,24 @@ def test_an_index_that_does_not_fit_is_refused(parties, tmp_path: Path):
         (tmp_path / "index.ckks").write_bytes(message)
         with pytest.raises(UsageError, match=r"expected|cannot be read"):
             DatabaseFolder(tmp_path).load(parties.secret.public)
+
+
+def test_only_chunks_that_changed_are_written(parties, rows, tmp_path: Path, monkeypatch):
+    folder = DatabaseFolder(tmp_path)
+    folder.save(parties.database(rows(2050, 2)))
+    database = folder.load(parties.secret.public)
+    written = []
+    whole = _disk.write_whole
+
+    def noted(path: Path, content: bytes, **options: int) -> None:
+        written.append(path.name)
+        whole(path, content, **options)
+
+    monkeypatch.setattr(_disk, "write_whole", noted)
+    database.revoke("p3")
+    folder.save(database)
+    assert written == ["index.ckks"]
+    database.append(["n"], parties.client.encrypt_templates(rows(1, 2), first=2050))
+    folder.save(database)
+    assert len(written) == 3 and written.count("index.ckks") == 2
+    assert folder.load(parties.secret.public).names == database.names

@@ -30,9 +30,9 @@ from polyveil.encrypted.scheme import Ciphertext
 from polyveil.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Chunk:
-    """Columns that share ciphertexts.
+    """Columns that share ciphertexts. Never changed: an addition makes a new one.
 
     Attributes:
       coordinates: one ciphertext a coordinate.

@@ -15,6 +15,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from polyveil import _disk
 from polyveil.encrypted import envelope, scheme
@@ -33,9 +34,10 @@ class DatabaseFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: str | None = None
+        self._names: WeakKeyDictionary[Chunk, str] = WeakKeyDictionary()
 
     def save(self, database: EncryptedDatabase) -> None:
-        """Writes what changed. Files have mode 0600, a new folder 0700.
+        """Writes the chunks that changed, then the index. Files have mode 0600, a new folder 0700.
 
         Raises:
           UsageError: the folder holds another database, or a state that was not loaded here.
@@ -79,6 +81,7 @@ class DatabaseFolder:
             chunks=chunks,
         )
         self._seen = hashlib.sha256(index).hexdigest()
+        self._names.update(zip(database.chunks, files, strict=True))
         return database
 
     def _check_unchanged(self) -> None:
@@ -91,11 +94,15 @@ class DatabaseFolder:
             )
 
     def _write_chunk(self, chunk: Chunk) -> str:
+        known = self._names.get(chunk)
+        if known is not None and (self.path / known).exists():
+            return known
         blobs = [scheme.dump(ciphertext) for ciphertext in chunk.coordinates]
         content = envelope.seal(_CHUNK, {"encryptions": chunk.encryptions}, blobs)
         name = f"{hashlib.sha256(content).hexdigest()}.ckks"
         if not (self.path / name).exists():
             _disk.write_whole(self.path / name, content)
+        self._names[chunk] = name
         return name
 
     def _read_chunk(self, file: str) -> tuple[Blobs, int]:
