@@ -113,7 +113,7 @@ def train_shadows(
         raise ValueError(f"expected an even number of models, 2 or more, got {models}.")
     pool, background = candidates.pool, candidates.background
     keep = balanced_halves(models // 2, len(pool), seed=seed)
-    trained: list[nn.Module] = []
+    made: list[nn.Module] = []
     slowest, started = 0.0, time.perf_counter()
     for row in range(0, models, 2):
         begun = time.perf_counter()
@@ -122,11 +122,11 @@ def train_shadows(
         for at in (row, row + 1):
             half = pool.at(np.flatnonzero(keep[at]))
             records = half if background is None else joined(half, background)
-            trained.append(trained(recipe, records, seed + 1 + at))
+            made.append(trained(recipe, records, seed + 1 + at))
             if progress is not None:
-                progress(len(trained), models)
+                progress(len(made), models)
         slowest = max(slowest, time.perf_counter() - begun)
-    return Shadows(tuple(trained), keep[: len(trained)], time.perf_counter() - started)
+    return Shadows(tuple(made), keep[: len(made)], time.perf_counter() - started)
 
 
 def train_twin(recipe: Recipe, candidates: Candidates, *, seed: int, repeats: int = 10) -> Twin:
