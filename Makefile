@@ -41,7 +41,7 @@ $(VENV)/.core: $(VENV)/.venv pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(BIN)/pip install -q -e ".[train,parquet]" --group test
+	$(BIN)/pip install -q -e ".[train,parquet,encrypt]" --group test
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test
