@@ -45,10 +45,14 @@ class KeyHolder:
         columns = len(reply.names)
         if len(reply.encryptions) != len(reply.chunks) or len(reply.chunks) != -(-columns // slots):
             raise UsageError(f"reply: expected chunks for {columns} names; ask again.")
-        if columns and not 1 <= max(reply.encryptions) <= self.public.parameters.most_encryptions:
-            raise UsageError("reply: more encryptions than the precision allows; repack first.")
         if not columns:
             raise UsageError("reply: it holds no scores; ask again once templates are enrolled.")
+        most = self.public.parameters.most_encryptions
+        if not 1 <= max(reply.encryptions) <= most:
+            raise UsageError(
+                f"reply: {max(reply.encryptions)} encryptions in a chunk; the precision allows 1 to "
+                f"{most}. Ask a server with this version of polyveil."
+            )
         values = np.concatenate([self._decrypted(blob) for blob in reply.chunks])
         bound = self.public.parameters.error_bound(max(reply.encryptions))
         alive = [place for place, name in enumerate(reply.names) if name is not None]
