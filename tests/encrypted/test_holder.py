@@ -52,7 +52,7 @@ def test_vectors_of_another_length_are_noticed_when_decrypted(parties):
     ],
 )
 def test_a_reply_of_another_form_is_refused(parties, rows, change: dict):
-    with pytest.raises(UsageError, match=r"expected|holds no scores|precision"):
+    with pytest.raises(UsageError, match=r"expected|holds no scores"):
         parties.holder.scores(dataclasses.replace(reply_of(parties, rows), **change))
 
 

@@ -50,7 +50,7 @@ class KeyHolder:
         most = self.public.parameters.most_encryptions
         if not 1 <= max(reply.encryptions) <= most:
             raise UsageError(
-                f"reply: {max(reply.encryptions)} encryptions in a chunk; the precision allows 1 to "
+                f"reply: {max(reply.encryptions)} encryptions in a chunk; expected from 1 to "
                 f"{most}. Ask a server with this version of polyveil."
             )
         values = np.concatenate([self._decrypted(blob) for blob in reply.chunks])
