@@ -77,6 +77,12 @@ def coarse() -> Parties:
 
 
 @pytest.fixture(scope="session")
+def wide() -> Parties:
+    """Under the parameters that keep 128 bits against quantum computers."""
+    return made(Parameters(degree=8192, prime_bits=(36, 35, 35), scale_bits=32))
+
+
+@pytest.fixture(scope="session")
 def rows():
     """rows(count, dimension, seed) -> random templates of length 1."""
     return unit
