@@ -7,10 +7,18 @@ from functools import partial
 
 import numpy as np
 import pytest
+from sklearn.covariance import ledoit_wolf
 from synthetic_people import SCHEME, people, secret
 
 from polyveil.errors import UsageError
-from polyveil.recognize.inversion import Stolen, climb, informed, judge, least_squares
+from polyveil.recognize.inversion import (
+    Stolen,
+    _covariance,
+    climb,
+    informed,
+    judge,
+    least_squares,
+)
 from polyveil.recognize.scheme import Scheme
 from polyveil.recognize.template import protect
 
@@ -108,3 +116,9 @@ def test_unfit_thefts_are_refused() -> None:
         informed([theft(0, 0)], FACES[0, :1])
     with pytest.raises(UsageError, match="a person"):
         judge(least_squares, FACES[:2, 0], [[theft(0, 0)]], [theft(0, 1)], threshold=0.5, seed=0)
+
+
+def test_the_attackers_covariance_is_sklearns() -> None:
+    crowd = people(30, samples=1, dimension=12, seed=5)[:, 0] * np.arange(1, 13)
+    assert np.allclose(_covariance(crowd), ledoit_wolf(crowd)[0])
+    assert np.allclose(_covariance(np.ones((5, 3))), 0)

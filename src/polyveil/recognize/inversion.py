@@ -13,7 +13,8 @@ itself (always expected: no scheme that accepts near embeddings can refuse it) a
 passes a template of the same person renewed under a fresh secret, which is what renewal is for.
 
 Source: ISO/IEC 30136:2018 (irreversibility, successful attack rate); Dong, Jin & Teoh, A genetic
-algorithm enabled similarity-based attack on cancellable biometrics, BTAS 2019.
+algorithm enabled similarity-based attack on cancellable biometrics, BTAS 2019; Ledoit & Wolf, A
+well-conditioned estimator for large-dimensional covariance matrices, JMVA 88 (2004).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from polyveil.recognize.estimate import Estimate, of_people
 from polyveil.recognize.scheme import (
     Floats,
     Scheme,
+    Subspace,
     cells_of,
     embeddings_of,
     levels,
-    projections,
     similarity,
 )
 from polyveil.recognize.scoring import scores_under
@@ -99,7 +100,21 @@ def informed(stolen: Sequence[Stolen], background: ArrayLike) -> Floats:
     if len(people) < 2:
         raise UsageError("inversion: expected at least 2 background embeddings.")
     people *= np.sqrt(scheme.dimension)  # cells are in units of this
-    return _posterior(stolen, people.mean(axis=0), np.cov(people.T))
+    return _posterior(stolen, people.mean(axis=0), _covariance(people))
+
+
+def _covariance(people: Floats) -> Floats:
+    """Ledoit & Wolf's: few people make the plain one so noisy that it misleads the attacker."""
+    centred = people - people.mean(axis=0)
+    count, size = centred.shape
+    plain = centred.T @ centred / count
+    aim = np.trace(plain) / size * np.eye(size)
+    away = float(((plain - aim) ** 2).sum())
+    noise = float(((centred**2).sum(axis=1) ** 2).sum()) / count**2 - float(
+        (plain**2).sum() / count
+    )
+    share = min(noise, away) / away if away > 0 else 1.0
+    return np.asarray(share * aim + (1.0 - share) * plain)
 
 
 def climb(stolen: Sequence[Stolen], *, seed: int, questions: int = 4000) -> Floats:
@@ -134,7 +149,7 @@ def climb(stolen: Sequence[Stolen], *, seed: int, questions: int = 4000) -> Floa
 def _oracle(stolen: Sequence[Stolen]) -> Callable[[Floats], Floats]:
     """Candidates (n, dimension) -> mean score of each, (n,)."""
     scheme = _scheme(stolen)
-    ways = projections([one.secret for one in stolen], scheme)
+    ways = [Subspace.of(one.secret, scheme) for one in stolen]
     aims = [one.template.cells for one in stolen]
 
     def ask(candidates: Floats) -> Floats:
@@ -211,7 +226,7 @@ def _scheme(stolen: Sequence[Stolen]) -> Scheme:
 def _equations(stolen: Sequence[Stolen]) -> tuple[Floats, Floats, Floats]:
     """Directions seen (rows, dimension), mean of the cell in each, and variance within it."""
     scheme = _scheme(stolen)
-    seen = projections([one.secret for one in stolen], scheme).reshape(-1, scheme.dimension)
+    seen = np.concatenate([Subspace.of(one.secret, scheme).rows() for one in stolen])
     cells = np.concatenate([one.template.cells for one in stolen])
     edges, means = levels(scheme)
     # Of a standard normal between a and b: 1 + (a p(a) - b p(b)) / P - mean^2.

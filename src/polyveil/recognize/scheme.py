@@ -26,8 +26,7 @@ Ghammam et al., A cryptanalysis of two cancelable biometric schemes, IEEE TIFS 1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -102,24 +101,48 @@ def embeddings_of(values: ArrayLike, scheme: Scheme | None = None) -> Floats:
     return np.asarray(rows / lengths)
 
 
-def projections(secrets: Sequence[bytes], scheme: Scheme) -> Floats:
-    """The secret subspaces, float64 (secrets, kept, dimension), rows orthonormal. Secret.
+@dataclass(frozen=True, slots=True, eq=False)
+class Subspace:
+    """The secret directions of one template, uniform over all choices. Secret.
 
-    Uniform over all such matrices: a normal matrix, made orthonormal from its first row on.
+    Kept as a normal matrix and what makes its rows orthonormal, from the first row on: to project a
+    probe, the orthonormal rows themselves are not needed.
 
-    Raises:
-      UsageError: a secret that has not 32 bytes.
+    Attributes:
+      normal: float64 (kept, dimension), independent standard normal numbers.
+      lower: float64 (kept, kept), lower triangular; lower @ rows = normal.
     """
-    normal = np.stack([_normal(secret, scheme) for secret in secrets])
-    turned, triangle = np.linalg.qr(normal.transpose(0, 2, 1))
-    # LAPACK leaves the signs open; fixed by the diagonal, every machine makes the same matrix.
-    signs = np.where(np.diagonal(triangle, axis1=1, axis2=2) < 0, -1.0, 1.0)
-    return np.asarray((turned * signs[:, None, :]).transpose(0, 2, 1))
+
+    normal: Floats = field(repr=False)
+    lower: Floats = field(repr=False)
+
+    @classmethod
+    def of(cls, secret: bytes, scheme: Scheme) -> Subspace:
+        """The subspace that follows from a secret.
+
+        Raises:
+          UsageError: the secret has not 32 bytes.
+        """
+        normal = _normal(secret, scheme)
+        return cls(normal, np.asarray(np.linalg.cholesky(normal @ normal.T), dtype=np.float64))
+
+    def see(self, embeddings: Floats) -> Floats:
+        """Coordinates (n, kept) of embeddings (n, dimension) along the orthonormal rows."""
+        return np.asarray(self._solve(self.normal @ embeddings.T).T)
+
+    def rows(self) -> Floats:
+        """The directions themselves, orthonormal rows (kept, dimension)."""
+        return self._solve(self.normal)
+
+    def _solve(self, right: Floats) -> Floats:
+        from scipy.linalg import solve_triangular
+
+        return np.asarray(solve_triangular(self.lower, right, lower=True, check_finite=False))
 
 
-def cells_of(embeddings: Floats, projection: Floats, scheme: Scheme) -> Cells:
-    """The cells of unit embeddings (n, dimension) under one projection: uint8 (n, kept)."""
-    seen = embeddings @ projection.T
+def cells_of(embeddings: Floats, subspace: Subspace, scheme: Scheme) -> Cells:
+    """The cells of unit embeddings (n, dimension) in one subspace: uint8 (n, kept)."""
+    seen = subspace.see(embeddings)
     lengths = np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), np.finfo(float).tiny)
     edges, _ = levels(scheme)
     found = np.searchsorted(edges, seen / lengths * np.sqrt(scheme.kept))

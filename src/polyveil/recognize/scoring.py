@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike
 
 from polyveil.errors import UsageError
 from polyveil.recognize.normalise import Cohort
-from polyveil.recognize.scheme import Floats, cells_of, embeddings_of, projections, similarity
+from polyveil.recognize.scheme import Floats, Subspace, cells_of, embeddings_of, similarity
 from polyveil.recognize.template import Template
-
-_PIECE = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,11 +61,12 @@ def scores_under(
     rows = embeddings_of(probes, scheme)
     others = None if cohort is None else embeddings_of(_background(cohort, modality), scheme)
     scores = np.empty((len(rows), len(templates)))
-    for column, (projection, template) in enumerate(_with_projections(secrets, templates)):
-        cells = cells_of(rows, projection, scheme)
+    for column, (secret, template) in enumerate(zip(secrets, templates, strict=True)):
+        subspace = Subspace.of(secret, scheme)
+        cells = cells_of(rows, subspace, scheme)
         scores[:, column] = similarity(cells, template.cells, scheme)
         if cohort is not None and others is not None:
-            background = cells_of(others, projection, scheme)
+            background = cells_of(others, subspace, scheme)
             asked = similarity(background, template.cells, scheme)
             scores[:, column] = cohort.normalisation.apply(
                 scores[:, column],
@@ -75,17 +74,6 @@ def scores_under(
                 probe_cohort=similarity(cells[:, None], background[None], scheme),
             )
     return scores
-
-
-def _with_projections(
-    secrets: Sequence[bytes], templates: Sequence[Template]
-) -> Iterator[tuple[Floats, Template]]:
-    # In pieces: a thousand projections of 256 x 512 numbers would be a gigabyte.
-    for start in range(0, len(templates), _PIECE):
-        piece = slice(start, start + _PIECE)
-        yield from zip(
-            projections(secrets[piece], templates[0].scheme), templates[piece], strict=True
-        )
 
 
 def _background(cohort: Cohort, modality: str) -> Floats:

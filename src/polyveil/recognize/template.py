@@ -27,9 +27,9 @@ from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.scheme import (
     Cells,
     Scheme,
+    Subspace,
     cells_of,
     embeddings_of,
-    projections,
     similarity,
 )
 
@@ -112,7 +112,7 @@ def protect(samples: ArrayLike, secret: bytes, scheme: Scheme) -> Template:
       UsageError: embeddings or secret of another shape; samples that cancel out.
     """
     mean = embeddings_of(embeddings_of(samples, scheme).mean(axis=0), scheme)
-    return _pack(cells_of(mean, projections([secret], scheme)[0], scheme)[0], scheme)
+    return _pack(cells_of(mean, Subspace.of(secret, scheme), scheme)[0], scheme)
 
 
 def compare(probe: Template, reference: Template) -> float:
