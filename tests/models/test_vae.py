@@ -74,8 +74,9 @@ def test_the_code_is_mean_plus_scaled_noise() -> None:
     coded = vae.encode(x, drawn)
     deviation = (coded.log_variance / 2).exp()
     torch.testing.assert_close(coded.code, coded.mean + 2.5 * deviation * drawn)
-    with pytest.raises(UsageError, match="noise"):
-        vae.encode(x, drawn[..., 0])
+    for wrong in (drawn[..., 0], drawn[:1]):
+        with pytest.raises(UsageError, match="noise"):
+            vae.encode(x, wrong)
     codes = torch.stack([vae.encode(x).code for _ in range(1500)])
     torch.testing.assert_close(codes.std(0), 2.5 * deviation, rtol=0.1, atol=0)
 

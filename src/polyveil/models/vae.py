@@ -160,10 +160,8 @@ class VAE(nn.Module):
         log_variance = STEEPEST * torch.tanh(steep / STEEPEST)
         if not self.samples:
             return Coded(mean, mean, log_variance)
-        if noise is not None and noise.shape[1:] != mean.shape[1:]:
-            raise UsageError(
-                f"noise: shape {tuple(noise.shape)}; expected (records, *{self.config.code})."
-            )
+        if noise is not None and noise.shape != mean.shape:
+            raise UsageError(f"noise: shape {tuple(noise.shape)}; expected {tuple(mean.shape)}.")
         drawn = torch.randn_like(mean) if noise is None else noise
         scaled = self.config.noise * torch.exp(log_variance / 2) * drawn
         return Coded(mean + scaled, mean, log_variance)
