@@ -78,7 +78,7 @@ def export_onnx(system: MultimodalRecogniser, path: Path) -> Exported:
       MissingExtra: onnx or onnxscript is not installed.
     """
     for module in ("onnx", "onnxscript"):
-        _optional.require(module, extra="weights", purpose="Export to ONNX")
+        _optional.require(module, extra="export", purpose="Export to ONNX")
     modes = [(one, one.training) for one in system.modules()]
     network = _Flat(system).eval()
     try:
