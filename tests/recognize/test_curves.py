@@ -166,6 +166,23 @@ def test_the_bootstrap_draws_people_not_trials() -> None:
         over_people(trials, lambda _: float("nan"), seed=0)
 
 
+def test_a_trial_counts_as_often_as_its_people_were_drawn() -> None:
+    trials = drawn(SPLIT, "evaluation", probes=1)
+    seen: list[np.ndarray] = []
+    over_people(trials, lambda weights: float(seen.append(weights) or 1), seed=0, resamples=5)
+    assert (seen[-1] == 1).all()  # the figure itself
+    for weights in seen[:-1]:
+        drawn_people = dict(
+            zip(trials.probes[trials.genuine], weights[trials.genuine], strict=True)
+        )
+        assert sum(drawn_people.values()) == 20
+        twin = [
+            drawn_people[one] if one == other else drawn_people[one] * drawn_people[other]
+            for one, other in zip(trials.probes, trials.templates, strict=True)
+        ]
+        assert weights.tolist() == twin
+
+
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     draw, held = np.random.default_rng(8), 0
     for seed in range(200):

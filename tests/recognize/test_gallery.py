@@ -196,6 +196,16 @@ def test_revoked_cells_are_overwritten_in_the_file(tmp_path: Path) -> None:
     assert template not in place.read_bytes()
 
 
+def test_the_write_lock_is_taken_before_anything_is_read(tmp_path: Path) -> None:
+    store = Gallery(tmp_path / "g.db", key=KEY)._store
+    with store.writing() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
+        other = sqlite3.connect(tmp_path / "g.db", timeout=0, isolation_level=None)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+
+
 def test_another_key_is_refused_and_gives_other_ids(tmp_path: Path) -> None:
     gallery, foreign = Gallery(tmp_path / "g.db", key=KEY), ProjectKey.ephemeral()
     with pytest.raises(GalleryError, match=foreign.id):

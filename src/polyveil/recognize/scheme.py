@@ -14,10 +14,17 @@ into 2**bits equally likely cells a coordinate. What follows from that:
   embeddings lie in fewer directions than they have numbers, so measure with `inversion`.
 - A secret serves one template. Two embeddings under one secret would show their angle.
 
-Measured against the alternatives, synthetic people, 128 numbers, impostors holding the victim's key
-(true accept rate at 0.1 % false accepts, then how often the inverted template passes a renewed
-one): 48 x 2 bits 80 %, 14 %; sign bits of 128 projections (BioHash) 80 %, 19 %; Index-of-Max with
-64 hashes of 8 choices 80 %, 36 %. At 94 to 96 %: 64 x 2 bits 33 %; 256 sign bits 80 %.
+Every template that recognises can be turned round with its key; the choice is how much to give for
+how much accuracy. Measured by benchmarks/templates.py on made-up people of 128 independent numbers,
+impostors holding the victim's key: true accepts at 0.1 % false accepts, then how often the inverted
+template passes a renewed one.
+
+    this scheme, 48 x 2 bits  78 %  16 %      BioHash, 128 sign bits         84 %  25 %
+    this scheme, 64 x 2 bits  94 %  34 %      Index-of-Max, 64 of 8 choices  82 %  38 %
+    this scheme, 64 x 3 bits  98 %  57 %      BioHash, 256 sign bits         98 %  73 %
+
+Where embeddings lie in 48 of the 128 directions it does not win: 64 x 2 bits 68 %, 50 %; 64 x 3 bits
+75 %, 69 %; BioHash with 256 sign bits 76 %, 55 %.
 
 Sources: Jin et al., Index-of-Max hashing, IEEE TIFS 13 (2018); Teoh, Ngo & Goh, BioHashing, Pattern
 Recognition 37 (2004); Kong et al., An analysis of BioHashing, Pattern Recognition 39 (2006);
