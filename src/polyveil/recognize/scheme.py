@@ -23,8 +23,8 @@ template passes a renewed one.
     this scheme, 64 x 2 bits  94 %  34 %      Index-of-Max, 64 of 8 choices  82 %  38 %
     this scheme, 64 x 3 bits  98 %  57 %      BioHash, 256 sign bits         98 %  73 %
 
-Where embeddings lie in 48 of the 128 directions it does not win: 64 x 2 bits 68 %, 50 %; 64 x 3 bits
-75 %, 69 %; BioHash with 256 sign bits 76 %, 55 %.
+Where embeddings lie in 48 of the 128 directions it does not win: 64 x 2 bits 68 %, 50 %; 64 x 3
+bits 75 %, 69 %; BioHash with 256 sign bits 76 %, 55 %.
 
 Sources: Jin et al., Index-of-Max hashing, IEEE TIFS 13 (2018); Teoh, Ngo & Goh, BioHashing, Pattern
 Recognition 37 (2004); Kong et al., An analysis of BioHashing, Pattern Recognition 39 (2006);
