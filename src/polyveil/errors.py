@@ -12,7 +12,8 @@
     ├── VaultError                    wrong passphrase, damaged or foreign vault
     ├── JournalError                  the output folder belongs to another job
     ├── BudgetExceeded                exit code 4: the data set's privacy budget does not allow it
-    └── LedgerError                   the ledger is unreachable, damaged, rolled back or edited
+    ├── LedgerError                   the ledger is unreachable, damaged, rolled back or edited
+    └── GalleryError                  the gallery is unreachable, damaged or of another key
 
 A message says where, what came, what was expected, what to do; never the secret itself.
 """
@@ -78,3 +79,7 @@ class BudgetExceeded(PolyveilError):
 
 class LedgerError(PolyveilError):
     """The ledger cannot be reached, or its chain shows damage, roll-back, cloning or an edit."""
+
+
+class GalleryError(PolyveilError):
+    """The gallery cannot be reached, is damaged, readable by others, or of another key."""

@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 from synthetic_people import KEY, SCHEME, people
 
-from polyveil.errors import UsageError
+from polyveil.errors import GalleryError, UsageError
 from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.gallery import Gallery
 from polyveil.recognize.normalise import Cohort
 from polyveil.recognize.scheme import Scheme
-from polyveil.recognize.store import GalleryError
 
 FACES = people(12, alike=0.95, seed=1)
 VOICES = people(12, alike=0.95, dimension=32, seed=2)

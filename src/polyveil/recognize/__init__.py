@@ -20,7 +20,6 @@ from polyveil.recognize.normalise import Cohort, Normalisation
 from polyveil.recognize.recognizer import Recognizer
 from polyveil.recognize.scheme import Scheme
 from polyveil.recognize.scoring import Comparison
-from polyveil.recognize.store import GalleryError
 from polyveil.recognize.template import Template, compare, new_enrolment, protect, template_secret
 from polyveil.recognize.threshold import Threshold
 from polyveil.recognize.trials import Split, Trials
@@ -33,7 +32,6 @@ __all__ = [
     "Estimate",
     "Fusion",
     "Gallery",
-    "GalleryError",
     "Identified",
     "Normalisation",
     "NotEnrolled",

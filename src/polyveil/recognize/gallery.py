@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sqlalchemy import Connection, delete, select, update
 
-from polyveil.errors import UsageError
+from polyveil.errors import GalleryError, UsageError
 from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.normalise import Cohort
 from polyveil.recognize.scheme import Floats, Scheme, embeddings_of
 from polyveil.recognize.scoring import Comparison, scores_under
-from polyveil.recognize.store import SUBJECTS, TEMPLATES, GalleryError, Store, address
+from polyveil.recognize.store import SUBJECTS, TEMPLATES, Store, address
 from polyveil.recognize.template import Template, new_enrolment, protect, template_secret
 
 _SUBJECT_BYTES = 16

@@ -43,7 +43,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from polyveil import _optional
-from polyveil.errors import PolyveilError, UsageError
+from polyveil.errors import GalleryError, UsageError
 
 _LOCK = 0x706F6C79_74656D70  # "polytemp": one advisory lock a database
 _WAIT_SECONDS = 60
@@ -82,10 +82,6 @@ Index(
     sqlite_where=_ACTIVE,
     postgresql_where=_ACTIVE,
 )
-
-
-class GalleryError(PolyveilError):
-    """The gallery cannot be reached, is damaged, or belongs to another project key."""
 
 
 def address(place: str | Path) -> URL:
