@@ -93,6 +93,9 @@ def audit(
             on_event=listen,
         )
     emit(report, as_json=json)
-    if not (json or dry_run):
+    if dry_run and not json:
+        for step in report.skipped:
+            typer.echo(f"{step.attack}: {step.reason}.")
+    elif not json:
         typer.echo(f"\nOpen {out / 'audit.html'}.")
     raise typer.Exit(report.exit_code)
