@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -59,3 +60,19 @@ def same_draws() -> None:
     np.random.seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """URL of a fresh schema in the server that POLYVEIL_TEST_POSTGRESQL names; else skips."""
+    given = os.environ.get("POLYVEIL_TEST_POSTGRESQL")
+    if not given:
+        pytest.skip(
+            "no PostgreSQL server: set POLYVEIL_TEST_POSTGRESQL=postgresql://user@host/name"
+        )
+    psycopg = pytest.importorskip("psycopg", reason="needs pip install 'polyveil[postgresql]'")
+    schema = f"test_{secrets.token_hex(4)}"
+    with psycopg.connect(given, autocommit=True) as base:
+        base.execute(f"CREATE SCHEMA {schema}")
+        yield f"{given}?options=-csearch_path%3D{schema}"
+        base.execute(f"DROP SCHEMA {schema} CASCADE")

@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,22 +27,11 @@ def both(index: int, sample: int = 0) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A SQLite file; and a fresh schema where POLYVEIL_TEST_POSTGRESQL names a server."""
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A SQLite file; and a fresh schema where there is a server."""
     if request.param == "sqlite":
-        yield str(tmp_path / "gallery.db")
-        return
-    given = os.environ.get("POLYVEIL_TEST_POSTGRESQL")
-    if not given:
-        pytest.skip(
-            "no PostgreSQL server: set POLYVEIL_TEST_POSTGRESQL=postgresql://user@host/name"
-        )
-    psycopg = pytest.importorskip("psycopg", reason="needs pip install 'polyveil[postgresql]'")
-    schema = f"test_{secrets.token_hex(4)}"
-    with psycopg.connect(given, autocommit=True) as base:
-        base.execute(f"CREATE SCHEMA {schema}")
-        yield f"{given}?options=-csearch_path%3D{schema}"
-        base.execute(f"DROP SCHEMA {schema} CASCADE")
+        return str(tmp_path / "gallery.db")
+    return str(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture

@@ -16,37 +16,28 @@ https://www.sqlite.org/pragma.html#pragma_secure_delete
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     Column,
     Connection,
-    Engine,
     ForeignKey,
     Index,
     LargeBinary,
     MetaData,
     Table,
     Text,
-    create_engine,
-    event,
     inspect,
     select,
-    text,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.engine import URL
 
-from polyveil import _optional
-from polyveil.errors import GalleryError, UsageError
+from polyveil import _database
+from polyveil.errors import GalleryError
 
 _LOCK = 0x706F6C79_74656D70  # "polytemp": one advisory lock a database
-_WAIT_SECONDS = 60
+_UNCHANGED = "Nothing was changed. Check that the database is there, intact and not locked."
 FORMAT = "polyveil gallery 1"
 
 _TABLES = MetaData()
@@ -85,26 +76,8 @@ Index(
 
 
 def address(place: str | Path) -> URL:
-    """A path or a URL as the URL of the database.
-
-    Raises:
-      UsageError: neither a path, nor a sqlite: or postgresql: URL.
-    """
-    if isinstance(place, Path) or "://" not in place:
-        return URL.create("sqlite", database=str(Path(place).expanduser().resolve()))
-    try:
-        url = make_url(place)
-    except (ArgumentError, ValueError):
-        raise UsageError("gallery: the URL cannot be read; expected postgresql://...") from None
-    kind = url.get_backend_name()
-    if kind == "sqlite" and url.database and url.database != ":memory:":
-        return URL.create("sqlite", database=str(Path(url.database).resolve()))
-    if kind != "postgresql":
-        raise UsageError(
-            f"gallery: expected the path of a SQLite file or postgresql://..., got {kind}://..."
-        )
-    _optional.require("psycopg", extra="postgresql", purpose="A gallery in PostgreSQL")
-    return url.set(drivername="postgresql+psycopg")
+    """A path or a URL as the URL of the database; raises UsageError for anything else."""
+    return _database.address(place, what="gallery")
 
 
 class Store:
@@ -112,10 +85,10 @@ class Store:
 
     def __init__(self, url: URL, *, key_id: str) -> None:
         self.place = url.render_as_string(hide_password=True)
-        self._sqlite = url.get_backend_name() == "sqlite"
-        if self._sqlite:
-            _prepare_file(Path(str(url.database)))
-        self._engine = _engine(url)
+        if _database.is_sqlite(url):
+            _database.private_file(Path(str(url.database)), what="gallery", error=GalleryError)
+        # What is revoked or forgotten is erased, not only unlinked.
+        self._engine = _database.engine(url, pragmas=("foreign_keys = ON", "secure_delete = ON"))
         with self.writing() as connection:
             self._prepare(connection, key_id)
 
@@ -127,8 +100,7 @@ class Store:
           GalleryError: the database cannot be reached or does not answer.
         """
         with self._told(), self._engine.begin() as connection:
-            if not self._sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            _database.lock(connection, _LOCK)
             yield connection
 
     @contextlib.contextmanager
@@ -139,10 +111,7 @@ class Store:
           GalleryError: the database cannot be reached or does not answer.
         """
         with self._told(), self._engine.connect() as plain:
-            options: dict[str, Any] = {"polyveil_reading": True}
-            if not self._sqlite:
-                options = {"isolation_level": "REPEATABLE READ"}
-            connection = plain.execution_options(**options)
+            connection = _database.reading(plain)
             with connection.begin():
                 yield connection
 
@@ -161,48 +130,5 @@ class Store:
                 f"{key_id}. Use the key file of the project that enrolled these people."
             )
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Database errors as ours, without the statement and its values."""
-        try:
-            yield
-        except DBAPIError as error:
-            reason = str(error.orig).strip().splitlines()[:1]
-            raise GalleryError(
-                f"gallery {self.place}: {''.join(reason) or type(error).__name__}. Nothing was "
-                "changed. Check that the database is there, intact and not locked."
-            ) from None
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED")
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun below, by name
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("polyveil_reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _prepare_file(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    if not path.is_file():
-        raise GalleryError(f"{path}: expected a gallery, a SQLite file; this is not a file.")
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise GalleryError(
-            f"{path}: mode {mode:04o} lets other accounts at the gallery; expected 0600. "
-            f"Run: chmod 600 {path}"
-        )
+    def _told(self) -> contextlib.AbstractContextManager[None]:
+        return _database.told(f"gallery {self.place}", GalleryError, _UNCHANGED)

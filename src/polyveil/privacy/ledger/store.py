@@ -13,38 +13,33 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Engine,
     Integer,
     MetaData,
     Table,
     Text,
-    create_engine,
-    event,
     inspect,
     select,
-    text,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.engine import URL
 
-from polyveil import _optional
-from polyveil.errors import LedgerError, UsageError
+from polyveil import _database
+from polyveil.errors import LedgerError
 from polyveil.privacy.key import default_key_path
 from polyveil.privacy.ledger.entry import NAMES, Entry, Header, values
 
 _LOCK = 0x706F6C79_7665696C  # "polyveil": one advisory lock a database
-_WAIT_SECONDS = 60
+_UNSURE = (
+    "Release nothing: whether this call was written is not known; to make the same call again is "
+    "safe. Check that the database is there, intact and not locked."
+)
 _NUMBERS = {"sequence": Integer, "epsilon": BigInteger, "delta": BigInteger}
 _TABLES = MetaData()
 _HEADER = Table(
@@ -79,21 +74,7 @@ def address(url: str | Path | None) -> URL:
       UsageError: neither a path, nor a sqlite: or postgresql: URL.
     """
     given = url or os.environ.get("POLYVEIL_LEDGER") or default_key_path().with_name("ledger.db")
-    if isinstance(given, Path) or "://" not in given:
-        return URL.create("sqlite", database=str(Path(given).expanduser().resolve()))
-    try:
-        parsed = make_url(given)
-    except (ArgumentError, ValueError):
-        raise UsageError("ledger: the URL cannot be read; expected postgresql://...") from None
-    kind = parsed.get_backend_name()
-    if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
-        return URL.create("sqlite", database=str(Path(parsed.database).resolve()))
-    if kind != "postgresql":
-        raise UsageError(
-            f"ledger: expected the path of a SQLite file or postgresql://..., got {kind}://..."
-        )
-    _optional.require("psycopg", extra="postgresql", purpose="A ledger in PostgreSQL")
-    return parsed.set(drivername="postgresql+psycopg")
+    return _database.address(given, what="ledger")
 
 
 class Store:
@@ -101,10 +82,9 @@ class Store:
 
     def __init__(self, url: URL, *, create: bool) -> None:
         self.place = url.render_as_string(hide_password=True)
-        self._sqlite = url.get_backend_name() == "sqlite"
-        if self._sqlite:
+        if _database.is_sqlite(url):
             _prepare_file(Path(str(url.database)), create=create)
-        self._engine = _engine(url)
+        self._engine = _database.engine(url, pragmas=("journal_mode = WAL",))
         with self._told():
             self._connection: Connection = self._engine.connect()
         self._process = os.getpid()
@@ -120,19 +100,14 @@ class Store:
         """One transaction with the write lock, taken before anything is read."""
         self._check_process()
         with self._told(), self._connection.begin():
-            if not self._sqlite:
-                lock = text("SELECT pg_advisory_xact_lock(:lock)")
-                self._connection.execute(lock, {"lock": _LOCK})
+            _database.lock(self._connection, _LOCK)
             yield
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         """One snapshot."""
         self._check_process()
-        options: dict[str, Any] = {"polyveil_reading": True}
-        if not self._sqlite:
-            options["isolation_level"] = "REPEATABLE READ"
-        with self._told(), self._engine.connect().execution_options(**options) as snapshot:
+        with self._told(), _database.reading(self._engine.connect()) as snapshot:
             kept, self._connection = self._connection, snapshot
             try:
                 with snapshot.begin():
@@ -180,70 +155,14 @@ class Store:
                 "a fork. Open the ledger again in this process."
             )
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Database errors as ours, without the statement and its values."""
-        try:
-            yield
-        except DBAPIError as error:
-            reason = str(error.orig).strip().splitlines()[:1]
-            raise LedgerError(
-                f"ledger {self.place}: {''.join(reason) or type(error).__name__}. Release nothing: "
-                "whether this call was written is not known; to make the same call again is safe. "
-                "Check that the database is there, intact and not locked."
-            ) from None
-
-
-def _engine(url: URL) -> Engine:
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
-
-
-def _postgresql(url: URL) -> Engine:
-    # Each statement after the lock must see what was committed while waiting for it.
-    engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED")
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET synchronous_commit = on")
-            cursor.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'")
-        connection.commit()  # or the settings go with the first transaction that is rolled back
-
-    return engine
-
-
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun below, by name
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("polyveil_reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
+    def _told(self) -> contextlib.AbstractContextManager[None]:
+        return _database.told(f"ledger {self.place}", LedgerError, _UNSURE)
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:
-    if not path.exists():
-        if not create:
-            raise LedgerError(
-                f"{path}: there is no ledger here. A private training run or `polyveil ledger "
-                "grant` makes one; to use another, set POLYVEIL_LEDGER or give --ledger."
-            )
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    if not path.is_file():
-        raise LedgerError(f"{path}: expected a ledger, a SQLite file; this is not a file.")
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
+    if not path.exists() and not create:
         raise LedgerError(
-            f"{path}: mode {mode:04o} lets other accounts at the ledger; expected 0600. "
-            f"Run: chmod 600 {path}"
+            f"{path}: there is no ledger here. A private training run or `polyveil ledger "
+            "grant` makes one; to use another, set POLYVEIL_LEDGER or give --ledger."
         )
+    _database.private_file(path, what="ledger", error=LedgerError)
