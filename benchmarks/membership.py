@@ -33,7 +33,6 @@ from polyveil.attack.membership import (
     Candidates,
     Lira,
     Population,
-    Recipe,
     Reference,
     Rmia,
     ShadowClassifier,
@@ -44,6 +43,7 @@ from polyveil.attack.membership import (
 )
 from polyveil.attack.membership.attacker import MembershipAttack
 from polyveil.attack.multiplicity import holm_levels
+from polyveil.attack.recipe import Recipe
 from polyveil.attack.result import AttackResult
 from polyveil.verify.interval import Interval, clopper_pearson
 
