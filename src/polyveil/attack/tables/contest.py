@@ -13,7 +13,7 @@ Source: Fisher, The Design of Experiments (1935); Newcombe, Statistics in Medici
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,6 +168,31 @@ def controls(
             null.p_value > SUSPICIOUS,
             f"on a release of people who are on neither side: {_versus(null)}",
         ),
+    )
+
+
+def health(
+    seats: Seats,
+    tables: tuple[Table, Table],
+    contests: Mapping[str, Contest],
+    *,
+    tolerance: float,
+    reach: float,
+    seed: int,
+) -> tuple[Guard, ...]:
+    """All checks of an attack that compares members with control.
+
+    Args:
+      tables: members and control.
+      contests: of the releases of `Seats.releases`, by name.
+    """
+    members, control = tables
+    identity, planted, null = (contests[name] for name in ("identity", "planted", "null"))
+    return (
+        disjoint(members, control),
+        same_population(seats, seed=seed),
+        *controls(identity, planted, null, tolerance=tolerance, reach=reach),
+        enough_trials(contests["release"], tolerance),
     )
 
 

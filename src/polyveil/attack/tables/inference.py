@@ -22,14 +22,7 @@ from numpy.typing import NDArray
 from polyveil import _validate
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Effort
-from polyveil.attack.tables.contest import (
-    Contest,
-    contest,
-    controls,
-    disjoint,
-    enough_trials,
-    same_population,
-)
+from polyveil.attack.tables.contest import Contest, contest, health
 from polyveil.attack.tables.guessing import LEARNERS, View
 from polyveil.attack.tables.seats import Seats, seat
 from polyveil.attack.tables.table import Table
@@ -167,17 +160,13 @@ class Inference:
                 f"behind it is guessed, and of {found.control_hits:,} of {found.control_tried:,} "
                 "others: what goes as well for both is known about everybody alike."
             ),
-            guards=(
-                disjoint(self.members, self.control),
-                same_population(seats, seed=self.seed),
-                *controls(
-                    shown["identity"],
-                    shown["planted"],
-                    _paid(shown["null"], len(rounds)),
-                    tolerance=self.tolerance,
-                    reach=REACH,
-                ),
-                enough_trials(found, self.tolerance),
+            guards=health(
+                seats,
+                (self.members, self.control),
+                {**shown, "null": _paid(shown["null"], len(rounds))},
+                tolerance=self.tolerance,
+                reach=REACH,
+                seed=self.seed,
             ),
             p_value=all_trials(found.p_value, len(rounds)),
             tolerance=self.tolerance,

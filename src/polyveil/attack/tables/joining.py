@@ -21,13 +21,7 @@ from numpy.typing import NDArray
 
 from polyveil import _validate
 from polyveil.attack.result import AttackResult
-from polyveil.attack.tables.contest import (
-    contest,
-    controls,
-    disjoint,
-    enough_trials,
-    same_population,
-)
+from polyveil.attack.tables.contest import contest, health
 from polyveil.attack.tables.linkage import THREAT
 from polyveil.attack.tables.seats import Seats, seat
 from polyveil.attack.tables.space import Points
@@ -135,17 +129,13 @@ class Joining:
                 f"again in a second list, among {self.gallery} candidates each; of people who are "
                 f"not behind it, {found.control_hits:,} of {found.control_tried:,}."
             ),
-            guards=(
-                disjoint(self.members, self.control),
-                same_population(seats, seed=self.seed),
-                *controls(
-                    contests["identity"],
-                    contests["planted"],
-                    contests["null"],
-                    tolerance=self.tolerance,
-                    reach=REACH,
-                ),
-                enough_trials(found, self.tolerance),
+            guards=health(
+                seats,
+                (self.members, self.control),
+                contests,
+                tolerance=self.tolerance,
+                reach=REACH,
+                seed=self.seed,
             ),
             p_value=found.p_value,
             tolerance=self.tolerance,

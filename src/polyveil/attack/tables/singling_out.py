@@ -20,14 +20,7 @@ from numpy.typing import NDArray
 
 from polyveil import _validate
 from polyveil.attack.result import AttackResult, Effort, Exposed
-from polyveil.attack.tables.contest import (
-    Contest,
-    by_draws,
-    controls,
-    disjoint,
-    enough_trials,
-    same_population,
-)
+from polyveil.attack.tables.contest import Contest, health
 from polyveil.attack.tables.predicates import Predicates, describe, distinct
 from polyveil.attack.tables.seats import Seats, seat
 from polyveil.attack.tables.space import Points
@@ -163,17 +156,13 @@ class SinglingOut:
                 note="baseline: the same guesses on as many people who are not behind it",
             ),
             sentence=_sentence(found, int((counts > 0).sum()), len(seats)),
-            guards=(
-                disjoint(self.members, self.control),
-                same_population(seats, seed=self.seed),
-                *controls(
-                    contests["identity"],
-                    contests["planted"],
-                    contests["null"],
-                    tolerance=self.tolerance,
-                    reach=REACH,
-                ),
-                enough_trials(found, self.tolerance),
+            guards=health(
+                seats,
+                (self.members, self.control),
+                contests,
+                tolerance=self.tolerance,
+                reach=REACH,
+                seed=self.seed,
             ),
             p_value=found.p_value,
             tolerance=self.tolerance,
