@@ -163,7 +163,7 @@ class Inference:
             guards=health(
                 seats,
                 (self.members, self.control),
-                {**shown, "null": _paid(shown["null"], len(rounds))},
+                {**shown, "release": found, "null": _paid(shown["null"], len(rounds))},
                 tolerance=self.tolerance,
                 reach=REACH,
                 seed=self.seed,

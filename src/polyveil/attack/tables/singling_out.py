@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from polyveil import _validate
 from polyveil.attack.result import AttackResult, Effort, Exposed
-from polyveil.attack.tables.contest import Contest, health
+from polyveil.attack.tables.contest import Contest, by_draws, health
 from polyveil.attack.tables.predicates import Predicates, describe, distinct
 from polyveil.attack.tables.seats import Seats, seat
 from polyveil.attack.tables.space import Points
