@@ -24,7 +24,7 @@ from _digits_cifar import digits
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.examples import Examples
 from polyveil.attack.extraction import Answers, Extraction
-from polyveil.attack.poisoning import PlainTraining, labels_only
+from polyveil.attack.plain_training import PlainTraining, labels_only
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
 from polyveil.verify.interval import Interval

@@ -30,12 +30,12 @@ from torch.nn import functional
 from _common import DATA, RESULTS, table, write
 from _digits_cifar import digits
 from polyveil.attack.examples import Examples
+from polyveil.attack.plain_training import PlainTraining
 from polyveil.attack.poisoning import (
     Backdoor,
     FlippedLabels,
     Joint,
     Patch,
-    PlainTraining,
     Poisoning,
     Tone,
     Victims,

@@ -12,7 +12,7 @@ from theft_toys import CLASSES, BothSenses, examples, target, theft, training, t
 
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.extraction import Answers
-from polyveil.attack.poisoning.paired import more_often, share
+from polyveil.attack.paired import more_often, share
 from polyveil.attack.protocol import carry_out
 from polyveil.errors import UsageError
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.examples import Examples
 from polyveil.attack.extraction import Extraction
-from polyveil.attack.poisoning import PlainTraining
+from polyveil.attack.plain_training import PlainTraining
 
 CLASSES = 3
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from polyveil.attack.examples import Examples
-from polyveil.attack.poisoning import Backdoor, Patch, PlainTraining, Poisoning
+from polyveil.attack.plain_training import PlainTraining
+from polyveil.attack.poisoning import Backdoor, Patch, Poisoning
 
 CLASSES = 3
 MARK = Backdoor(Patch("image", size=2, value=4.0), wanted=1)

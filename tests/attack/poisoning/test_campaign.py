@@ -12,16 +12,9 @@ from poison_toys import CLASSES, MARK, TRAINING, BothSenses, examples, honest, p
 from torch.nn import functional
 
 from polyveil.attack.examples import Examples
-from polyveil.attack.poisoning import (
-    Backdoor,
-    FlippedLabels,
-    Joint,
-    Patch,
-    PlainTraining,
-    Tone,
-    Victims,
-)
-from polyveil.attack.poisoning.paired import more_often, share
+from polyveil.attack.paired import more_often, share
+from polyveil.attack.plain_training import PlainTraining
+from polyveil.attack.poisoning import Backdoor, FlippedLabels, Joint, Patch, Tone, Victims
 from polyveil.attack.poisoning.plan import Poison
 from polyveil.attack.protocol import carry_out
 from polyveil.errors import UsageError

@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from polyveil.attack.extraction.stolen import Stolen
 from polyveil.attack.guard import Guard
-from polyveil.attack.multiplicity import all_trials
-from polyveil.attack.poisoning.paired import beyond_seeds, more_often
+from polyveil.attack.paired import ODD, beyond_seeds, more_often, rising
 
 FITTED = 0.9
 """Share of its own queries that a copy must answer as taught, or its thief gave up early."""
@@ -18,8 +15,6 @@ SEEDS = 0.05
 """Significance of the test over seeds; few models decide it."""
 REPEATED = 0.9
 """Share of records on which a target must agree with itself to be copied at all."""
-ODD = 0.01
-"""Significance of guards: a healthy attack fails one of them by chance this often."""
 
 
 def guards(evidence: Stolen, gain: float, best: int, tolerance: float) -> tuple[Guard, ...]:
@@ -37,7 +32,7 @@ def guards(evidence: Stolen, gain: float, best: int, tolerance: float) -> tuple[
             f"copies answer {min(evidence.fit):.1%} of their own queries as taught, or more; "
             f"{FITTED:.0%} are expected",
         ),
-        _monotone(evidence),
+        rising("more queries are not weaker", "agreement by rising budget", evidence.agreeing),
         _repeatable(evidence),
     )
 
@@ -80,18 +75,6 @@ def _positive_control(evidence: Stolen) -> Guard:
         works,
         f"a target of the same recipe that names its classes otherwise was copied: agreement "
         f"{agreeing.mean():.1%}, own labels {own.mean():.1%}; at least half is expected",
-    )
-
-
-def _monotone(evidence: Stolen) -> Guard:
-    trials = max(1, len(evidence.budgets) - 1)
-    p = min((more_often(less, more) for less, more in pairwise(evidence.agreeing)), default=1.0)
-    shares = ", ".join(f"{one:.1%}" for one in evidence.agreeing.mean(1))
-    return Guard(
-        "more queries are not weaker",
-        "false comfort",
-        all_trials(p, trials) > ODD,
-        f"agreement by rising budget: {shares}",
     )
 
 

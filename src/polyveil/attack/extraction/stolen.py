@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
-from polyveil.attack.poisoning.paired import Hits
+from polyveil.attack.paired import Hits
 from polyveil.attack.splits import SplitProof
 
 Classes: TypeAlias = NDArray[np.int64]

@@ -23,15 +23,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyveil import _validate
+from polyveil.attack.class_balance import same_classes
 from polyveil.attack.classifier import Call, Classifier, call
 from polyveil.attack.examples import Examples, Inputs
 from polyveil.attack.extraction.answers import Answers
 from polyveil.attack.extraction.judgement import judge
 from polyveil.attack.extraction.stolen import Classes, Stolen, Transferred
 from polyveil.attack.extraction.transfer import scattered, stepped
-from polyveil.attack.poisoning.classes import same_classes
-from polyveil.attack.poisoning.paired import Hits
-from polyveil.attack.poisoning.recipe import SoftRecipe
+from polyveil.attack.paired import Hits
+from polyveil.attack.plain_training import SoftRecipe
 from polyveil.attack.result import AttackResult
 from polyveil.attack.splits import SplitProof, prove_disjoint
 from polyveil.errors import UsageError

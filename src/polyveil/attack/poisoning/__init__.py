@@ -4,7 +4,6 @@
 from polyveil.attack.poisoning.backdoor import Backdoor
 from polyveil.attack.poisoning.campaign import Poisoning
 from polyveil.attack.poisoning.labels import FlippedLabels
-from polyveil.attack.poisoning.recipe import PlainTraining, SoftRecipe, labels_only, like
 from polyveil.attack.poisoning.trigger import Joint, Patch, Tone, Trigger, plain_trigger
 from polyveil.attack.poisoning.victims import Victims
 
@@ -13,13 +12,9 @@ __all__ = [
     "FlippedLabels",
     "Joint",
     "Patch",
-    "PlainTraining",
     "Poisoning",
-    "SoftRecipe",
     "Tone",
     "Trigger",
     "Victims",
-    "labels_only",
-    "like",
     "plain_trigger",
 ]

@@ -20,7 +20,7 @@ import torch
 from polyveil import _validate
 from polyveil.attack.examples import Examples
 from polyveil.attack.guard import Guard
-from polyveil.attack.poisoning.paired import Hits
+from polyveil.attack.paired import Hits
 from polyveil.attack.poisoning.plan import Classes, Outcome, Poison, chosen
 from polyveil.attack.poisoning.trigger import Trigger, strength
 from polyveil.attack.threat import Threat

@@ -14,12 +14,12 @@ import numpy as np
 from torch import nn
 
 from polyveil import _validate
+from polyveil.attack.class_balance import same_classes
 from polyveil.attack.classifier import Call, Classifier, call
 from polyveil.attack.examples import Examples
 from polyveil.attack.guard import Guard
-from polyveil.attack.poisoning.classes import same_classes
+from polyveil.attack.paired import Hits
 from polyveil.attack.poisoning.judgement import Poisoned, judge
-from polyveil.attack.poisoning.paired import Hits
 from polyveil.attack.poisoning.plan import Classes, Plan, Poison
 from polyveil.attack.recipe import Recipe, trained
 from polyveil.attack.result import AttackResult

@@ -10,14 +10,13 @@ would hardly exceed, and a gain must lie above that (Student's prediction bound)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
-from polyveil.attack.poisoning.paired import Hits, by_chance, difference, more_often, share
+from polyveil.attack.paired import ODD, Hits, by_chance, difference, more_often, rising, share
 from polyveil.attack.poisoning.plan import Outcome, Plan
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.splits import SplitProof
@@ -26,8 +25,6 @@ from polyveil.verify.measure import Measure
 
 ENOUGH = 10
 """Poisoned records at the highest rate below which a failure of the attack says nothing."""
-ODD = 0.01
-"""Significance of guards: a healthy attack fails one of them by chance this often."""
 AS_CHANCE = "chance: how often it happens anyway, without the poison or without the mark"
 
 
@@ -183,7 +180,7 @@ def _guards(evidence: Poisoned, gain: float, tolerance: float) -> tuple[Guard, .
             evidence.poisoned[-1] >= ENOUGH,
             f"{evidence.poisoned[-1]:,} poisoned records at the highest rate; {ENOUGH} are needed",
         ),
-        _monotone(evidence),
+        rising("more poison is not weaker", "goal reached by rising rate", evidence.reached),
     )
 
 
@@ -221,16 +218,4 @@ def _learned(evidence: Poisoned) -> Guard:
         low > evidence.commonest,
         f"the unpoisoned model is right on {right.mean():.1%}; naming the commonest class is right "
         f"on {evidence.commonest:.1%}",
-    )
-
-
-def _monotone(evidence: Poisoned) -> Guard:
-    trials = max(1, len(evidence.rates) - 1)
-    p = min((more_often(less, more) for less, more in pairwise(evidence.reached)), default=1.0)
-    shares = ", ".join(f"{one:.1%}" for one in evidence.reached.mean(1))
-    return Guard(
-        "more poison is not weaker",
-        "false comfort",
-        all_trials(p, trials) > ODD,
-        f"goal reached by rising rate: {shares}",
     )

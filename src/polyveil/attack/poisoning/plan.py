@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from polyveil.attack.examples import Examples
 from polyveil.attack.guard import Guard
-from polyveil.attack.poisoning.paired import Hits
+from polyveil.attack.paired import Hits
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.verify.interval import Interval

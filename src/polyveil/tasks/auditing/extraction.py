@@ -10,7 +10,7 @@ from torch import nn
 from polyveil.attack.audited_model import AuditedModel
 from polyveil.attack.extraction import Extraction
 from polyveil.attack.extraction.judgement import THREAT
-from polyveil.attack.poisoning.recipe import PlainTraining
+from polyveil.attack.plain_training import PlainTraining
 from polyveil.attack.protocol import carry_out
 from polyveil.tasks.auditing.battery import Step
 from polyveil.tasks.auditing.cost import TrainingCost

@@ -17,8 +17,8 @@ from polyveil.attack.extraction.judgement import THREAT as EXTRACTION
 from polyveil.attack.inversion.embedding import THREAT as EMBEDDING
 from polyveil.attack.inversion.gradient import THREAT as GRADIENT
 from polyveil.attack.inversion.model import THREAT as MODEL_INVERSION
+from polyveil.attack.plain_training import PlainTraining, like
 from polyveil.attack.poisoning.backdoor import THREAT as BACKDOOR
-from polyveil.attack.poisoning.recipe import PlainTraining, like
 from polyveil.attack.splits import prove_disjoint
 from polyveil.errors import UsageError
 from polyveil.learn.plan import Plan

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_ind
 
-from polyveil.attack.poisoning.paired import beyond_seeds, by_chance, difference, more_often, share
+from polyveil.attack.paired import beyond_seeds, by_chance, difference, more_often, share
 
 verdicts = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 

@@ -10,13 +10,19 @@ Source: McNemar, Psychometrika 12 (1947), in its exact (binomial) form.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.attack.guard import Guard
+from polyveil.attack.multiplicity import all_trials
 from polyveil.verify.interval import Interval, clopper_pearson
 
+ODD = 0.01
+"""Significance of guards: a healthy attack fails one of them by chance this often."""
 Hits: TypeAlias = NDArray[np.bool_]
 """(records,): the goal was reached on this record."""
 
@@ -97,3 +103,20 @@ def _discordant(one: Hits, other: Hits) -> tuple[int, int]:
             f"expected two lists of the same records, got shapes {one.shape} and {other.shape}."
         )
     return int((one & ~other).sum()), int((other & ~one).sum())
+
+
+def rising(name: str, what: str, reached: Sequence[Hits] | NDArray[np.bool_]) -> Guard:
+    """That more effort is not weaker: of each step up, no record-wise loss beyond chance.
+
+    Args:
+      name: of the guard; what: what is reached by rising effort, for its sentence.
+      reached: (efforts, records), rising effort.
+    """
+    p = min((more_often(less, more) for less, more in pairwise(reached)), default=1.0)
+    shares = ", ".join(f"{one.mean():.1%}" for one in reached)
+    return Guard(
+        name,
+        "false comfort",
+        all_trials(p, max(1, len(reached) - 1)) > ODD,
+        f"{what}: {shares}",
+    )

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from polyveil.attack.classifier import Classifier
-from polyveil.attack.poisoning import PlainTraining, labels_only, like
+from polyveil.attack.plain_training import PlainTraining, labels_only, like
 from polyveil.attack.recipe import trained
 from polyveil.errors import UsageError
 
