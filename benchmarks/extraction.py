@@ -27,7 +27,7 @@ from polyveil.attack.extraction import Answers, Extraction
 from polyveil.attack.plain_training import PlainTraining, labels_only
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 
 CLAIM = "extraction"
 MODALITY = "image"

@@ -44,7 +44,7 @@ from polyveil.attack.inversion.rebuilding import CLOSED, METHODS
 from polyveil.attack.inversion.sheet import contact_sheet
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 from two_inputs import spectrograms
 
 CLAIM = "inversion"

@@ -45,7 +45,7 @@ from polyveil.attack.membership.attacker import MembershipAttack
 from polyveil.attack.multiplicity import holm_levels
 from polyveil.attack.recipe import Recipe
 from polyveil.attack.result import AttackResult
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 
 GOLDEN = ROOT / "tests" / "attack" / "membership" / "golden" / "lira_tf_privacy.json"
 COMMIT = "03035d5d4a271ac795dab80f5bc1cef82fc3d462"

@@ -44,8 +44,8 @@ from polyveil.attack.poisoning.plan import Plan
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.recipe import Recipe
 from polyveil.attack.result import AttackResult
+from polyveil.interval import Interval
 from polyveil.learn import PrivateTraining
-from polyveil.verify.interval import Interval
 
 CLAIM = "poisoning"
 PATCH = Patch("image", size=3, value=2.8)

@@ -44,7 +44,7 @@ from polyveil.attack.result import AttackResult
 from polyveil.attack.tables import Closest, Inference, Joining, Linkage, SinglingOut, Table
 from polyveil.attack.tables.seats import Seats
 from polyveil.attack.tables.table import stacked
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 
 SETS = ("keystrokes", "breast_cancer", "diabetes")
 SECRET = {"keystrokes": "hold_median", "breast_cancer": "worst area", "diabetes": "bmi"}

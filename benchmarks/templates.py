@@ -74,7 +74,7 @@ def accuracy(scores: Callable[[slice], Floats]) -> tuple[list[Any], float]:
 
 
 def shown(figure: Any) -> str:
-    return f"{100 * figure.value:.1f} % [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
+    return f"{100 * figure.estimate:.1f} % [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
 
 
 def secrets_of(tag: str, rows: slice) -> list[bytes]:
@@ -111,7 +111,7 @@ def ours(faces: Floats, scheme: Scheme) -> dict[str, Any]:
         seed=0,
     )
     return {
-        "figures": [*figures, attack.cosine.value, shown(attack.passes_renewed)],
+        "figures": [*figures, attack.cosine.estimate, shown(attack.passes_renewed)],
         "stolen": first,
         "fresh": fresh,
         "threshold": threshold,
@@ -189,7 +189,9 @@ def more_thefts(faces: Floats, scheme: Scheme, threshold: float) -> list[list[An
             threshold=threshold,
             seed=0,
         )
-        rows.append([f"informed, {count} stolen", found.cosine.value, shown(found.passes_renewed)])
+        rows.append(
+            [f"informed, {count} stolen", found.cosine.estimate, shown(found.passes_renewed)]
+        )
     few = 30
     for name, attack in (
         ("least squares, 1 stolen", least_squares),
@@ -197,7 +199,7 @@ def more_thefts(faces: Floats, scheme: Scheme, threshold: float) -> list[list[An
     ):
         thefts = [[one] for one in several[0][:few]]
         found = judge(attack, own[:few, 0], thefts, fresh[:few], threshold=threshold, seed=0)
-        rows.append([f"{name}, {few} people", found.cosine.value, shown(found.passes_renewed)])
+        rows.append([f"{name}, {few} people", found.cosine.estimate, shown(found.passes_renewed)])
     return rows
 
 

@@ -29,7 +29,7 @@ from polyveil.attack.evasion import PGD, STANDARD, Budget, Evasion, evaluate_by_
 from polyveil.attack.examples import Examples
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 
 LENGTH, FRAME, HOP, SIDE = 4096, 256, 128, 32
 """Half a second at 8 kHz; spectra of 32 ms every 16 ms, brought to 32 x 32."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polyveil.attack.guard import Guard, failed
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 MEMBERSHIP = Threat("membership", "a guesser", "answers", "the population", "privacy", "inference")

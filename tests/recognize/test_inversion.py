@@ -85,17 +85,17 @@ def test_judged_at_every_door() -> None:
     seen = judge(
         least_squares, FACES[:, 0], thefts, renewed, threshold=0.5, seed=0, plain_threshold=0.3
     )
-    assert seen.passes_stolen.value == 1.0
-    assert seen.passes_renewed.value < 0.9
+    assert seen.passes_stolen.estimate == 1.0
+    assert seen.passes_renewed.estimate < 0.9
     assert seen.passes_plain is not None
-    assert seen.passes_plain.value == 1.0
-    assert seen.cosine.low < seen.cosine.value < seen.cosine.high
+    assert seen.passes_plain.estimate == 1.0
+    assert seen.cosine.low < seen.cosine.estimate < seen.cosine.high
     truth = {id(one[0]): FACES[i, 0] for i, one in enumerate(thefts)}
     oracle = judge(
         lambda one: truth[id(one[0])], FACES[:, 0], thefts, renewed, threshold=0.5, seed=0
     )
-    assert oracle.cosine.value == pytest.approx(1.0)
-    assert oracle.passes_renewed.value > seen.passes_renewed.value
+    assert oracle.cosine.estimate == pytest.approx(1.0)
+    assert oracle.passes_renewed.estimate > seen.passes_renewed.estimate
     assert oracle.passes_plain is None
 
 

@@ -8,8 +8,9 @@ import pytest
 from synthetic_people import drawn, halves
 
 from polyveil.errors import UsageError
+from polyveil.interval import Interval
 from polyveil.recognize.decision import Decider
-from polyveil.recognize.estimate import Estimate, TooFew
+from polyveil.recognize.estimate import TooFew
 from polyveil.recognize.open_set import identification_rate, open_set_at
 from polyveil.recognize.trials import Trials
 
@@ -36,10 +37,10 @@ def test_dir_at_fpir_has_a_naive_twin() -> None:
     trials = drawn(SPLIT, "evaluation", probes=8, gap=3.0, levels=3)
     scores = trials.scores["face"]
     found = identification_rate(trials, scores, fpir=0.2, seed=0)
-    assert isinstance(found, Estimate)
+    assert isinstance(found, Interval)
     points = [naive(trials, threshold) for threshold in sorted(set(scores.tolist()))]
-    assert found.value == pytest.approx(max(hit for hit, alarm in points if alarm <= 0.2))
-    assert found.people == 20
+    assert found.estimate == pytest.approx(max(hit for hit, alarm in points if alarm <= 0.2))
+    assert found.n == 20
 
 
 def test_a_frozen_threshold() -> None:
@@ -50,7 +51,7 @@ def test_a_frozen_threshold() -> None:
     found = open_set_at(fresh, scores, threshold, seed=0)
     evidence = fitted.fusion.evidence["face"]
     expected = naive(fresh, threshold.value / evidence.slope + evidence.middle)
-    assert (found.dir.value, found.fpir.value) == pytest.approx(expected)
+    assert (found.dir.estimate, found.fpir.estimate) == pytest.approx(expected)
     assert found.gallery == 20
     smaller = fitted.strangers[("face",)].for_search(0.1, gallery=19)
     with pytest.raises(UsageError, match="Choose it with gallery = 20"):

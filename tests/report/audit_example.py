@@ -11,6 +11,7 @@ from polyveil.attack.multiplicity import holm_levels
 from polyveil.attack.result import AttackResult, Curve, Effort, Exposed
 from polyveil.attack.splits import Part
 from polyveil.attack.threat import Threat
+from polyveil.interval import clopper_pearson
 from polyveil.report import (
     AuditReport,
     Claim,
@@ -25,7 +26,6 @@ from polyveil.report import (
     System,
     Untested,
 )
-from polyveil.verify.interval import clopper_pearson
 
 MEMBERSHIP = Threat(
     "membership",

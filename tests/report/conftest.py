@@ -8,6 +8,7 @@ import io
 import pytest
 from PIL import Image
 
+from polyveil.interval import clopper_pearson
 from polyveil.report import (
     Count,
     Counts,
@@ -25,7 +26,6 @@ from polyveil.report import (
     ThreatRow,
     threat_table,
 )
-from polyveil.verify.interval import clopper_pearson
 
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 

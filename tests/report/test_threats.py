@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from polyveil.interval import clopper_pearson
 from polyveil.report import (
     DESENSITIZE_THREATS,
     DesensitizeReport,
@@ -10,7 +11,6 @@ from polyveil.report import (
     threat_table,
     verdict,
 )
-from polyveil.verify.interval import clopper_pearson
 
 
 def test_untested_attacks_are_never_left_out() -> None:

@@ -37,7 +37,7 @@ from polyveil.attack.splits import prove_disjoint
 from polyveil.attack.tables.contest import difference
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

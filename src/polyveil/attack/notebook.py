@@ -12,7 +12,7 @@ from html import escape
 
 from polyveil.attack.guard import Guard
 from polyveil.attack.result import AttackResult
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 from polyveil.verify.measure import Measure
 
 _SIGNS = {

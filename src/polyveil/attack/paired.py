@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 
 ODD = 0.01
 """Significance of guards: a healthy attack fails one of them by chance this often."""

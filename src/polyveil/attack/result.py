@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyveil.attack.guard import Guard, failed
 from polyveil.attack.threat import Threat
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 from polyveil.verify.measure import Measure, Verdict
 
 SIGNIFICANCE = 0.05

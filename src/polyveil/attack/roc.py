@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from polyveil.attack.result import Curve
 from polyveil.errors import UsageError
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

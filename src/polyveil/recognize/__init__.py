@@ -13,7 +13,7 @@ from polyveil.recognize.decision import (
     Unknown,
     Verified,
 )
-from polyveil.recognize.estimate import Estimate, TooFew
+from polyveil.recognize.estimate import TooFew
 from polyveil.recognize.fusion import Fusion
 from polyveil.recognize.gallery import Entry, Gallery
 from polyveil.recognize.normalise import Cohort, Normalisation
@@ -29,7 +29,6 @@ __all__ = [
     "Comparison",
     "Decider",
     "Entry",
-    "Estimate",
     "Fusion",
     "Gallery",
     "Identified",

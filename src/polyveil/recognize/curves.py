@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyveil.errors import UsageError
-from polyveil.recognize.estimate import Estimate, TooFew, over_people, supports
+from polyveil.interval import Interval
+from polyveil.recognize.estimate import TooFew, over_people, supports
 from polyveil.recognize.scheme import Floats
 from polyveil.recognize.threshold import Threshold
 from polyveil.recognize.trials import Bools, Trials
@@ -53,8 +54,8 @@ class Rates:
       threshold: chosen on development people.
     """
 
-    far: Estimate
-    frr: Estimate
+    far: Interval
+    frr: Interval
     threshold: Threshold
 
 
@@ -70,7 +71,7 @@ def det(trials: Trials, scores: Floats) -> Det:
     return _Sorted(trials, scores).det(np.ones(len(scores)))
 
 
-def equal_error_rate(trials: Trials, scores: Floats, *, seed: int) -> Estimate:
+def equal_error_rate(trials: Trials, scores: Floats, *, seed: int) -> Interval:
     """Where FAR and FRR are equal, on the straight line between operating points.
 
     Raises:
@@ -80,7 +81,7 @@ def equal_error_rate(trials: Trials, scores: Floats, *, seed: int) -> Estimate:
     return over_people(trials, lambda weights: _crossing(ordered.det(weights)), seed=seed)
 
 
-def true_accept_rate(trials: Trials, scores: Floats, *, far: float, seed: int) -> Estimate | TooFew:
+def true_accept_rate(trials: Trials, scores: Floats, *, far: float, seed: int) -> Interval | TooFew:
     """Share of genuine trials accepted at the laxest threshold whose FAR is at most `far`.
 
     The threshold is redrawn with every resample, so the interval holds its uncertainty too.

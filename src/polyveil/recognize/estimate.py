@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyveil.errors import UsageError
+from polyveil.interval import Interval
 from polyveil.recognize.scheme import Floats
 from polyveil.recognize.trials import Ids, Trials
 
@@ -27,25 +28,6 @@ confidence, within 30 % of it."""
 
 RESAMPLES = 500
 CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure and its 95 % percentile-bootstrap interval over people.
-
-    Attributes:
-      value: of these people.
-      low, high: ends of the interval.
-      people: how many were drawn from.
-    """
-
-    value: float
-    low: float
-    high: float
-    people: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}], {self.people} people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +65,7 @@ def over_people(
     *,
     seed: int,
     resamples: int = RESAMPLES,
-) -> Estimate:
+) -> Interval:
     """A figure of weighted trials, with its interval over people.
 
     Args:
@@ -106,7 +88,7 @@ def over_people(
 
 def over_probes(
     identities: Ids, figure: Callable[[Floats], float], *, seed: int, resamples: int = RESAMPLES
-) -> Estimate:
+) -> Interval:
     """A figure of weighted searches, with its interval over the people who are searched for.
 
     Args:
@@ -121,19 +103,6 @@ def over_probes(
     return _estimate(figure(np.ones(len(inverse))), np.array(drawn), len(people))
 
 
-def of_people(values: Floats, *, seed: int, resamples: int = RESAMPLES) -> Estimate:
-    """The mean of one number a person, with its interval.
-
-    Raises:
-      UsageError: no values, or one that is not finite.
-    """
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise UsageError(f"expected one finite number a person, got shape {values.shape}.")
-    draw = np.random.default_rng(seed)
-    picks = draw.integers(0, len(values), (resamples, len(values)))
-    return _estimate(float(values.mean()), values[picks].mean(axis=1), len(values))
-
-
 def _counts(people: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each person is drawn, resample by resample."""
     draw = np.random.default_rng(seed)
@@ -142,7 +111,7 @@ def _counts(people: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(picks, minlength=people).astype(np.float64)
 
 
-def _estimate(value: float, drawn: Floats, people: int) -> Estimate:
+def _estimate(value: float, drawn: Floats, people: int) -> Interval:
     drawn = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or drawn.size == 0:
         raise UsageError(
@@ -150,4 +119,5 @@ def _estimate(value: float, drawn: Floats, people: int) -> Estimate:
         )
     tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile(drawn, [tail, 100.0 - tail])
-    return Estimate(value, float(low), float(high), people)
+    method = f"bootstrap over people, {100 * CONFIDENCE:g} %, {len(drawn)} resamples"
+    return Interval(value, float(low), float(high), people, method)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from polyveil.errors import UsageError
-from polyveil.recognize.estimate import Estimate, of_people
+from polyveil.interval import Interval, bootstrap
 from polyveil.recognize.scheme import (
     Floats,
     Scheme,
@@ -61,10 +61,10 @@ class Irreversibility:
       passes_plain: share that a gallery of plain embeddings accepts; None if not asked.
     """
 
-    cosine: Estimate
-    passes_stolen: Estimate
-    passes_renewed: Estimate
-    passes_plain: Estimate | None
+    cosine: Interval
+    passes_stolen: Interval
+    passes_renewed: Interval
+    passes_plain: Interval | None
 
 
 def least_squares(stolen: Sequence[Stolen]) -> Floats:
@@ -198,7 +198,7 @@ def judge(
     own = [_score(guess, theft[0]) for guess, theft in zip(found, stolen, strict=True)]
     fresh = [_score(guess, one) for guess, one in zip(found, renewed, strict=True)]
     return Irreversibility(
-        of_people(cosine, seed=seed),
+        bootstrap(cosine, seed=seed),
         _share(np.array(own), threshold, seed),
         _share(np.array(fresh), threshold, seed),
         None if plain_threshold is None else _share(cosine, plain_threshold, seed),
@@ -209,8 +209,8 @@ def _score(guess: Floats, one: Stolen) -> float:
     return float(scores_under(guess, [one.secret], [one.template])[0, 0])
 
 
-def _share(scores: Floats, threshold: float, seed: int) -> Estimate:
-    return of_people((scores > threshold).astype(np.float64), seed=seed)
+def _share(scores: Floats, threshold: float, seed: int) -> Interval:
+    return bootstrap((scores > threshold).astype(np.float64), seed=seed)
 
 
 def _scheme(stolen: Sequence[Stolen]) -> Scheme:

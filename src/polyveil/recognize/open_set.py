@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from polyveil.errors import UsageError
+from polyveil.interval import Interval
 from polyveil.recognize.curves import never_seen
-from polyveil.recognize.estimate import Estimate, TooFew, over_probes, supports
+from polyveil.recognize.estimate import TooFew, over_probes, supports
 from polyveil.recognize.scheme import Floats
 from polyveil.recognize.threshold import Threshold
 from polyveil.recognize.trials import Ids, Trials
@@ -34,15 +35,15 @@ class OpenSet:
       threshold: chosen on development people.
     """
 
-    dir: Estimate
-    fpir: Estimate
+    dir: Interval
+    fpir: Interval
     gallery: int
     threshold: Threshold
 
 
 def identification_rate(
     trials: Trials, scores: Floats, *, fpir: float, seed: int
-) -> Estimate | TooFew:
+) -> Interval | TooFew:
     """DIR at the laxest threshold whose FPIR is at most `fpir`; interval over searched people.
 
     Raises:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One result value, many renderings."""
 
+from polyveil.interval import Interval
 from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.audit import AuditReport, Claim, Skipped, System, ThreatFinding, Untested
 from polyveil.report.audit_html import render_audit
@@ -27,7 +28,6 @@ from polyveil.report.result import (
     from_json,
 )
 from polyveil.report.threats import DESENSITIZE_THREATS, threat_table, verdict
-from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 __all__ = [

@@ -13,6 +13,7 @@ from typing import Any
 
 from polyveil.attack.guard import Guard
 from polyveil.attack.result import AttackResult, Curve
+from polyveil.interval import Interval
 from polyveil.report import audit_words as words
 from polyveil.report import bars, figures, sentences
 from polyveil.report.audit import AuditReport, ThreatFinding
@@ -21,7 +22,6 @@ from polyveil.report.claim_bar import claim_bar
 from polyveil.report.html import environment, frame, stage_rows
 from polyveil.report.plots import Plot, plots_of, size
 from polyveil.report.threats import VERDICT_ORDER
-from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 EXPOSED = 10

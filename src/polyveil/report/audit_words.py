@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from polyveil.attack.guard import Guard, failed
 from polyveil.attack.result import AttackResult, Effort
+from polyveil.interval import Interval
 from polyveil.report.figures import ends, figure, probability, tick
 from polyveil.report.sentences import plural, seconds
-from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from polyveil.interval import Interval
 from polyveil.report.sentences import number
-from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 WIDTH = 520.0

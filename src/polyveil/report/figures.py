@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
+from polyveil.interval import Interval
 from polyveil.report.sentences import number
-from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from polyveil.interval import Interval
 from polyveil.report.facts import Count, Counts, Job
 from polyveil.report.result import DesensitizeReport, ScanReport
-from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Measure
 
 KIND_WORDS: dict[str, str] = {

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from polyveil.interval import Interval
 from polyveil.report.facts import ThreatRow
-from polyveil.verify.interval import Interval
 from polyveil.verify.measure import Verdict
 
 VERDICT_ORDER: tuple[Verdict, ...] = (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 
 Verdict: TypeAlias = Literal[
     "leak demonstrated",

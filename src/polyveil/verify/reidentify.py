@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.records.finding import Face
-from polyveil.verify.interval import Interval, clopper_pearson
 
 SIDE = 72
 """Pixels of an aligned face."""

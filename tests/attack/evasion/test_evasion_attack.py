@@ -26,7 +26,7 @@ from polyveil.attack.evasion import (
 from polyveil.attack.evasion.analysis import paired_p_value
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 
 BOTH: tuple[Search, ...] = (PGD(20), PGD(20, "margin"))
 EXAMPLES = drawn(150, seed=2)

@@ -21,7 +21,7 @@ from polyveil.attack.membership import (
 from polyveil.attack.membership.attacker import MembershipAttack
 from polyveil.attack.protocol import carry_out
 from polyveil.errors import UsageError
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 
 WORLD = World()
 ATTACKS = {

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from polyveil.attack.people.judging import beyond
 from polyveil.attack.people.ranks import RANKS, Ranked, first_places, rank, share_of_people, within
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 
 tables = arrays(np.int8, st.tuples(*[st.shared(st.integers(2, 8))] * 2), elements=st.integers(0, 3))
 

@@ -82,7 +82,7 @@ def test_more_poison_than_candidates_is_refused():
 
 def test_the_sentence_names_share_and_number():
     from polyveil.attack.poisoning.plan import Outcome
-    from polyveil.verify.interval import Interval, clopper_pearson
+    from polyveil.interval import Interval, clopper_pearson
 
     loss = Interval(0.0004, -0.01, 0.01, 100, "")
     outcome = Outcome(0.05, 10, 200, clopper_pearson(50, 100), 0.02, loss)

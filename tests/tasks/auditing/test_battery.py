@@ -13,11 +13,11 @@ import pytest
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
+from polyveil.interval import clopper_pearson
 from polyveil.report.audit import Claim
 from polyveil.tasks.auditing.battery import Step, carry_out, judged, planned
 from polyveil.tasks.auditing.kept import Found, Kept
 from polyveil.tasks.events import Event, Note, RecordDone, StageStarted, silence
-from polyveil.verify.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat("membership", "a guesser", "answers", "the population", risk="inference")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.attack.canary.claim import TrainingFacts
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 
 Floats: TypeAlias = NDArray[np.floating]
 

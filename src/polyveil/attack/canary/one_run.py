@@ -32,7 +32,7 @@ from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.threat import Threat
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 Floats: TypeAlias = NDArray[np.floating]

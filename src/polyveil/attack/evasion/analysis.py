@@ -21,7 +21,7 @@ from polyveil.attack.evasion.evidence import EvasionEvidence, Flags
 from polyveil.attack.evasion.guards import guards
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.threat import Threat
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

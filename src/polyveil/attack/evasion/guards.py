@@ -11,7 +11,7 @@ import numpy as np
 
 from polyveil.attack.evasion.evidence import EvasionEvidence, MemberOutcome
 from polyveil.attack.guard import Guard
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 
 FLAT = 0.05
 """Share of records without a gradient from which on it counts as hidden."""

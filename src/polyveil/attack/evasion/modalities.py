@@ -22,7 +22,7 @@ from polyveil.attack.evasion.judge import is_random, judged
 from polyveil.attack.guard import Guard
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.verify.measure import Measure
 
 

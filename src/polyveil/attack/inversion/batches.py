@@ -23,7 +23,7 @@ from polyveil.attack.inversion.reconstruction import (
     psnr,
     r_squared,
 )
-from polyveil.verify.interval import Interval, bootstrap
+from polyveil.interval import Interval, bootstrap
 from polyveil.verify.measure import Measure
 
 Array: TypeAlias = NDArray[Any]

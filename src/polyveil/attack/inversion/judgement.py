@@ -22,7 +22,7 @@ from polyveil.attack.inversion.reconstruction import (
     pairing_p,
     r_squared,
 )
-from polyveil.verify.interval import Interval, bootstrap
+from polyveil.interval import Interval, bootstrap
 from polyveil.verify.measure import Measure
 
 Array: TypeAlias = NDArray[Any]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyveil.attack.multiplicity import all_trials
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.verify.measure import Measure
 
 NEGLIGIBLE = 0.02

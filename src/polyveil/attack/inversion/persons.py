@@ -21,7 +21,7 @@ from polyveil.attack.inversion.reconstruction import (
     pairing_p,
     r_squared,
 )
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 from polyveil.verify.measure import Measure
 
 Array: TypeAlias = NDArray[Any]

@@ -23,7 +23,7 @@ from polyveil.attack.membership.attacker import MembershipAttack
 from polyveil.attack.membership.signal import Floats
 from polyveil.attack.roc import area_under
 from polyveil.attack.threat import Threat
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

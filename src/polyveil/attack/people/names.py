@@ -32,7 +32,7 @@ from polyveil.attack.people.ranks import RANKS, Ranked, share_of_people
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from polyveil.verify.interval import Interval, bootstrap, clopper_pearson
+from polyveil.interval import Interval, bootstrap, clopper_pearson
 
 RANKS = (1, 5, 10)
 PERMUTATIONS = 9999

@@ -25,7 +25,7 @@ from polyveil.attack.people.judging import (
 from polyveil.attack.people.ranks import RANKS, Ranked
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.threat import Threat
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.verify.measure import Measure
 
 _LEAST = 0.1

@@ -29,7 +29,7 @@ from polyveil.attack.people.ranks import Ranked
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

@@ -20,7 +20,7 @@ from polyveil.attack.paired import ODD, Hits, by_chance, difference, more_often,
 from polyveil.attack.poisoning.plan import Outcome, Plan
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.splits import SplitProof
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 ENOUGH = 10

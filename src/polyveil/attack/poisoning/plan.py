@@ -14,7 +14,7 @@ from polyveil.attack.guard import Guard
 from polyveil.attack.paired import Hits
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.interval import Interval
+from polyveil.interval import Interval
 
 Classes: TypeAlias = NDArray[np.int64]
 """(records,): one class a record."""

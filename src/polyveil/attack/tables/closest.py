@@ -28,7 +28,7 @@ from polyveil.attack.tables.seats import PLANTED, Seats, seat
 from polyveil.attack.tables.space import Points, Space
 from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
-from polyveil.verify.interval import Interval, bootstrap, clopper_pearson
+from polyveil.interval import Interval, bootstrap, clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

@@ -24,7 +24,7 @@ from polyveil.attack.splits import prove_disjoint
 from polyveil.attack.tables.seats import PLANTED, Seats
 from polyveil.attack.tables.space import Space
 from polyveil.attack.tables.table import Table
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 
 SUSPICIOUS = 0.01
 """A null control, or two samples of one population, may look worse than this one time in 100."""

@@ -28,7 +28,7 @@ from polyveil.attack.tables.seats import Seats, seat
 from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.interval import bootstrap, clopper_pearson
+from polyveil.interval import bootstrap, clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

@@ -27,7 +27,7 @@ from polyveil.attack.tables.space import Points
 from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.interval import clopper_pearson
+from polyveil.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 THREAT = Threat(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from polyveil.attack.result import Curve
 from polyveil.attack.tables.space import Points
-from polyveil.verify.interval import Interval, clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.verify.measure import Measure
 
 _MOST_COLUMNS = 10

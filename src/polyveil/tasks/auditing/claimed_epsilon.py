@@ -10,12 +10,12 @@ from polyveil.attack.canary.claim import ClaimCheck
 from polyveil.attack.canary.one_run import THREAT
 from polyveil.attack.canary.work import audit_work
 from polyveil.attack.result import AttackResult
+from polyveil.interval import Interval
 from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.audit import Claim
 from polyveil.tasks.auditing.battery import Step
 from polyveil.tasks.auditing.kept import Found
 from polyveil.tasks.auditing.trained_run import TrainedRun
-from polyveil.verify.interval import Interval
 
 _ACCOUNTANT = "polyveil's accountant (privacy loss distribution), when it was trained"
 _LEAST = 0.1

@@ -21,6 +21,7 @@ from polyveil.attack.plain_training import PlainTraining, like
 from polyveil.attack.poisoning.backdoor import THREAT as BACKDOOR
 from polyveil.attack.splits import prove_disjoint
 from polyveil.errors import UsageError
+from polyveil.interval import clopper_pearson
 from polyveil.learn.plan import Plan
 from polyveil.learn.run import network
 from polyveil.privacy.key import ProjectKey
@@ -36,7 +37,6 @@ from polyveil.tasks.auditing.poisoning import poisoning_step
 from polyveil.tasks.auditing.prepared import Prepared
 from polyveil.tasks.auditing.recipes import AsTheTarget, as_examples
 from polyveil.tasks.auditing.trained_run import TrainedRun, read_run
-from polyveil.verify.interval import clopper_pearson
 from polyveil.verify.measure import Measure
 
 _EPOCHS = 20

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from polyveil.verify.interval import Interval, bootstrap, clopper_pearson
+from polyveil.interval import Interval, bootstrap, clopper_pearson
 
 
 def test_rule_of_three() -> None:
