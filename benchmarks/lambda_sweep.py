@@ -18,6 +18,7 @@ import numpy as np
 
 import polyveil
 from _common import DATA, table, write
+from polyveil.assess.objective import text_loss
 from polyveil.detect.alignment import AlignmentModel
 from polyveil.detect.faces import find_faces
 from polyveil.detect.mentions import find_mentions
@@ -26,7 +27,6 @@ from polyveil.records.finding import Kind
 from polyveil.records.picture import decode
 from polyveil.records.record import Record
 from polyveil.records.source import open_source
-from polyveil.verify.objective import text_loss
 
 PHRASES = {
     "man with full beard": "A bearded man by the window .",

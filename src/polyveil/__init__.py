@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyveil.assess.objective import Weights
     from polyveil.privacy.ledger import Ledger, content_hash
     from polyveil.tasks.audit import audit
     from polyveil.tasks.demo import demo
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from polyveil.tasks.scan import scan
     from polyveil.tasks.settings import Settings
     from polyveil.tasks.train import train
-    from polyveil.verify.objective import Weights
 
 __all__ = [
     "Ledger",
@@ -59,7 +59,7 @@ _HOME = {
     "Ledger": "polyveil.privacy.ledger",
     "content_hash": "polyveil.privacy.ledger",
     "Settings": "polyveil.tasks.settings",
-    "Weights": "polyveil.verify.objective",
+    "Weights": "polyveil.assess.objective",
 }
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard, failed
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 MEMBERSHIP = Threat("membership", "a guesser", "answers", "the population", "privacy", "inference")
 EVASION = replace(MEMBERSHIP, id="evasion", kind="integrity", risk="")

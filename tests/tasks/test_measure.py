@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from polyveil.assess.reidentify import FEWEST
 from polyveil.tasks.measure import Described, as_measures, as_threats, attack
-from polyveil.verify.reidentify import FEWEST
 
 RNG = np.random.default_rng(11)
 PEOPLE = 60

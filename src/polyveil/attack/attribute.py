@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.duel import Duel, duel
 from polyveil.attack.examples import Examples, Inputs
@@ -38,7 +39,6 @@ from polyveil.attack.tables.contest import difference
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "attribute-inference",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.result import AttackResult
 from polyveil.interval import Interval
-from polyveil.verify.measure import Measure
 
 _SIGNS = {
     "leak demonstrated": ("▲", "#c0392b"),

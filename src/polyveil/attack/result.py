@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure, Verdict
 from polyveil.attack.guard import Guard, failed
 from polyveil.attack.threat import Threat
 from polyveil.interval import Interval
-from polyveil.verify.measure import Measure, Verdict
 
 SIGNIFICANCE = 0.05
 """Chance that an audit accuses although nothing leaks, all its attacks together."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One result value, many renderings."""
 
+from polyveil.assess.measure import Measure
 from polyveil.interval import Interval
 from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.audit import AuditReport, Claim, Skipped, System, ThreatFinding, Untested
@@ -28,7 +29,6 @@ from polyveil.report.result import (
     from_json,
 )
 from polyveil.report.threats import DESENSITIZE_THREATS, threat_table, verdict
-from polyveil.verify.measure import Measure
 
 __all__ = [
     "DESENSITIZE_THREATS",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure, Verdict
 from polyveil.attack.result import SIGNIFICANCE, AttackResult
 from polyveil.attack.splits import Part
 from polyveil.attack.threat import Threat
@@ -24,7 +25,6 @@ from polyveil.report.codec import decode, encode
 from polyveil.report.facts import Job, Refusals, Setting, StageTime, refuse_claim
 from polyveil.report.result import review_date
 from polyveil.report.threats import VERDICT_ORDER
-from polyveil.verify.measure import Measure, Verdict
 
 SCHEMA = "polyveil.audit/1"
 

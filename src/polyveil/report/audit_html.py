@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.result import AttackResult, Curve
 from polyveil.interval import Interval
@@ -22,7 +23,6 @@ from polyveil.report.claim_bar import claim_bar
 from polyveil.report.html import environment, frame, stage_rows
 from polyveil.report.plots import Plot, plots_of, size
 from polyveil.report.threats import VERDICT_ORDER
-from polyveil.verify.measure import Measure
 
 EXPOSED = 10
 """Records a result lists on the page; the JSON has all."""

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard, failed
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.interval import Interval
 from polyveil.report.figures import ends, figure, probability, tick
 from polyveil.report.sentences import plural, seconds
-from polyveil.verify.measure import Measure
 
 if TYPE_CHECKING:
     from polyveil.report.audit import AuditReport, Claim, ThreatFinding

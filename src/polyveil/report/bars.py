@@ -12,9 +12,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from polyveil.assess.measure import Measure
 from polyveil.interval import Interval
 from polyveil.report.sentences import number
-from polyveil.verify.measure import Measure
 
 WIDTH = 520.0
 LEFT, RIGHT = 36.0, 48.0

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from polyveil.verify.measure import Verdict
+from polyveil.assess.measure import Verdict
 
 Setting: TypeAlias = str | int | float | bool | None
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 
+from polyveil.assess.measure import Measure
 from polyveil.interval import Interval
 from polyveil.report.sentences import number
-from polyveil.verify.measure import Measure
 
 
 def figure(value: float, unit: str = "") -> str:

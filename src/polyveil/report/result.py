@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, TypeAlias
 
+from polyveil.assess.measure import Measure
 from polyveil.errors import (
     EXIT_CLEAN,
     EXIT_RECORDS_REFUSED,
@@ -28,7 +29,6 @@ from polyveil.report.facts import (
     ThreatRow,
 )
 from polyveil.report.threats import DESENSITIZE_THREATS
-from polyveil.verify.measure import Measure
 
 SCHEMA = "polyveil.report/1"
 REVIEW_AFTER = timedelta(days=365)

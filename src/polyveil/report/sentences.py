@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from polyveil.assess.measure import Measure
 from polyveil.interval import Interval
 from polyveil.report.facts import Count, Counts, Job
 from polyveil.report.result import DesensitizeReport, ScanReport
-from polyveil.verify.measure import Measure
 
 KIND_WORDS: dict[str, str] = {
     "name": "names", "place": "places", "organisation": "organisations", "email": "e-mails",

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from polyveil.assess.measure import Verdict
 from polyveil.interval import Interval
 from polyveil.report.facts import ThreatRow
-from polyveil.verify.measure import Verdict
 
 VERDICT_ORDER: tuple[Verdict, ...] = (
     "leak demonstrated",

@@ -15,6 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.agreement import Agreement, agreement, disagreeing
+from polyveil.assess.leftover import COVERED, Span, covered, faces_left, mentions_left
+from polyveil.assess.objective import alignment_loss, image_loss, text_loss, total
 from polyveil.detect.expressions import attribute_words
 from polyveil.detect.faces import look_at
 from polyveil.detect.mentions import find_mentions
@@ -30,9 +33,6 @@ from polyveil.tasks.find import Clock, alignment
 from polyveil.tasks.personas import stranger
 from polyveil.tasks.plan import Plan
 from polyveil.tasks.settings import Settings
-from polyveil.verify.agreement import Agreement, agreement, disagreeing
-from polyveil.verify.leftover import COVERED, Span, covered, faces_left, mentions_left
-from polyveil.verify.objective import alignment_loss, image_loss, text_loss, total
 
 LEGIBLE = 48.0
 """Pixels of width below which the alignment model reads too little of a face to judge by it."""

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure, Verdict
+from polyveil.assess.reidentify import FEWEST, Reidentification, describe, reidentification, weaken
 from polyveil.errors import RecordError
 from polyveil.records.finding import Face
 from polyveil.records.picture import decode
 from polyveil.records.record import Record
 from polyveil.report.facts import ThreatRow
 from polyveil.report.threats import verdict
-from polyveil.verify.measure import Measure, Verdict
-from polyveil.verify.reidentify import FEWEST, Reidentification, describe, reidentification, weaken
 
 MOST = 2000
 """Faces. Their descriptions then take about 220 MB at the peak."""

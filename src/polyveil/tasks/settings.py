@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict, dataclass, field
 
 from polyveil import _validate
-from polyveil.verify.objective import Weights
+from polyveil.assess.objective import Weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from polyveil.assess.reidentify import FEWEST
 from polyveil.errors import UsageError
 from polyveil.export.place import appearing
 from polyveil.export.writer import Writer
@@ -25,7 +26,6 @@ from polyveil.tasks.personas import Personas
 from polyveil.tasks.pool import Pool
 from polyveil.tasks.sealed import SealedFindings
 from polyveil.tasks.tally import Tally
-from polyveil.verify.reidentify import FEWEST
 
 STAGE = "measure"
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from made_people import FAMILY, GIVEN
 
+from polyveil.assess.reidentify import FEWEST
 from polyveil.attack.people.battery import attack_pair, least_seconds
 from polyveil.attack.people.observation import observe
 from polyveil.attack.people.pair import FolderPair
 from polyveil.attack.people.threats import UNTRIED
 from polyveil.detect.faces import find_faces
-from polyveil.verify.reidentify import FEWEST
 
 PEOPLE = 22
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
@@ -18,7 +19,6 @@ from polyveil.report.audit import Claim
 from polyveil.tasks.auditing.battery import Step, carry_out, judged, planned
 from polyveil.tasks.auditing.kept import Found, Kept
 from polyveil.tasks.events import Event, Note, RecordDone, StageStarted, silence
-from polyveil.verify.measure import Measure
 
 THREAT = Threat("membership", "a guesser", "answers", "the population", risk="inference")
 

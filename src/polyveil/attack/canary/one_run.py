@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure
 from polyveil.attack.canary.bound import OneRunBound, default_guesses, one_run_bound, p_value
 from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts, check_claim, exceeds
 from polyveil.attack.canary.measured import Measured, measure
@@ -33,7 +34,6 @@ from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.threat import Threat
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 Floats: TypeAlias = NDArray[np.floating]
 

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.evasion.evidence import EvasionEvidence, Flags
 from polyveil.attack.evasion.guards import guards
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.threat import Threat
 from polyveil.interval import Interval, clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "evasion",

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.evasion.attack import ANSWERS, Evasion
 from polyveil.attack.evasion.guards import SLACK
@@ -23,7 +24,6 @@ from polyveil.attack.guard import Guard
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.result import AttackResult
 from polyveil.interval import Interval, clopper_pearson
-from polyveil.verify.measure import Measure
 
 
 @dataclass(frozen=True, slots=True)

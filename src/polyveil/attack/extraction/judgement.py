@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.extraction.health import guards
 from polyveil.attack.extraction.stolen import Stolen, Transferred
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.paired import difference, more_often, share
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.threat import Threat
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     id="extraction",

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.inversion.look import NEGLIGIBLE, Look, explained, led_back
 from polyveil.attack.inversion.reconstruction import (
@@ -24,7 +25,6 @@ from polyveil.attack.inversion.reconstruction import (
     r_squared,
 )
 from polyveil.interval import Interval, bootstrap
-from polyveil.verify.measure import Measure
 
 Array: TypeAlias = NDArray[Any]
 REBUILT = 0.5

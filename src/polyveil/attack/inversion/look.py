@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.multiplicity import all_trials
 from polyveil.interval import Interval, clopper_pearson
-from polyveil.verify.measure import Measure
 
 NEGLIGIBLE = 0.02
 """R² up to which a reconstruction counts as nothing."""

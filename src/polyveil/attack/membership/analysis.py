@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.membership import health
 from polyveil.attack.membership.evidence import Evidence
 from polyveil.attack.multiplicity import all_trials
@@ -24,7 +25,6 @@ from polyveil.attack.result import AttackResult, Effort, Exposed
 from polyveil.attack.roc import FEWEST, Area, Hits, TooFew, area_under, curve, hits_at
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.measure import Measure
 
 HEADLINE_RATES = (0.01, 0.05, 0.1)
 LOWEST_RATE = 0.001

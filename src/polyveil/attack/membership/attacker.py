@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.guard import Guard
 from polyveil.attack.membership import analysis, health
@@ -22,7 +23,6 @@ from polyveil.attack.membership.study import Study
 from polyveil.attack.result import AttackResult
 from polyveil.attack.roc import midranks
 from polyveil.attack.threat import Threat
-from polyveil.verify.measure import Measure
 
 _WORTH_HALVING = 8
 """Shadow models from which on half of them are still an attack."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.membership.answers import Answers
 from polyveil.attack.membership.signal import Floats
-from polyveil.verify.measure import Measure
 
 
 @dataclass(frozen=True, slots=True)

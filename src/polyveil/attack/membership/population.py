@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.membership import health
 from polyveil.attack.membership.answers import Answers, View
@@ -24,7 +25,6 @@ from polyveil.attack.membership.signal import Floats
 from polyveil.attack.roc import area_under
 from polyveil.attack.threat import Threat
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "membership",

@@ -22,13 +22,13 @@ from typing import ClassVar
 import numpy as np
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure
 from polyveil.attack.membership.answers import Answers, Bools, View
 from polyveil.attack.membership.attacker import MembershipAttack
 from polyveil.attack.membership.lira import THREAT
 from polyveil.attack.membership.signal import Floats, logsumexp
 from polyveil.attack.roc import area_under, midranks
 from polyveil.attack.threat import Threat
-from polyveil.verify.measure import Measure
 
 DEFAULT_A = 0.3
 """The authors' for picture classifiers; used with fewer than 4 shadow models, too few to tune."""

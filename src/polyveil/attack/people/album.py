@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from polyveil.assess.reidentify import FEWEST
 from polyveil.attack.people.name_list import words_of
 from polyveil.attack.people.observation import Observations, Observed, Words
 from polyveil.detect.facet_text import face_facets
 from polyveil.errors import UsageError
 from polyveil.records.finding import Face
-from polyveil.verify.reidentify import FEWEST
 
 _FACES: Mapping[str, tuple[str, str]] = {
     "smil": ("expression", "smiling"),

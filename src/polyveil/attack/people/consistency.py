@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.people.judging import (
     MARGIN,
     dealt,
@@ -28,7 +29,6 @@ from polyveil.attack.people.ranks import Ranked, rank
 from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "cross-record",

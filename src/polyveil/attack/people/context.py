@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.people.judging import (
     MARGIN,
@@ -30,7 +31,6 @@ from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.detect.facet_text import bags
 from polyveil.errors import UsageError
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "source-match",

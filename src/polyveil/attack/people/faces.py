@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.reidentify import FEWEST
 from polyveil.attack.people.observation import Observations, Sight
-from polyveil.verify.reidentify import FEWEST
 
 EACH = 6
 """Pictures of one person that are used, at most."""

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.reidentify import FEWEST
 from polyveil.attack.guard import Guard
 from polyveil.attack.people.ranks import Ranked
 from polyveil.attack.result import Exposed
-from polyveil.verify.reidentify import FEWEST
 
 MARGIN = 0.03
 """How far above what is kept on purpose a rate still counts as nothing."""

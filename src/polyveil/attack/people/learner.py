@@ -21,9 +21,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.reidentify import translate
 from polyveil.attack.people.faces import Faces
 from polyveil.attack.people.ranks import RANKS, Ranked, rank
-from polyveil.verify.reidentify import translate
 
 FOLDS = 4
 """Parts of the people; each is attacked by one who was trained on the others."""

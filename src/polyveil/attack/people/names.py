@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.people.hashes import HashDictionary
@@ -33,7 +34,6 @@ from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.interval import Interval
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "dictionary",

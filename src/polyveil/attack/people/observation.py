@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.reidentify import FEWEST, weaken
 from polyveil.attack.people.pair import FolderPair
 from polyveil.attack.people.pairing import Link
 from polyveil.attack.people.recogniser import LocalPatterns, Recogniser
@@ -31,7 +32,6 @@ from polyveil.errors import RecordError, UnreadableRecord
 from polyveil.records.finding import Box, Face, Kind
 from polyveil.records.picture import decode
 from polyveil.records.record import Record, Refused
-from polyveil.verify.reidentify import FEWEST, weaken
 
 MOST = 2000
 """Records that are read."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.people.faces import Faces, faces_of
 from polyveil.attack.people.judging import MARGIN, beyond, enough_people, strong
@@ -21,7 +22,6 @@ from polyveil.attack.people.ranks import share_of_people
 from polyveil.attack.people.recognition import NAIVE
 from polyveil.attack.result import AttackResult
 from polyveil.errors import UsageError
-from polyveil.verify.measure import Measure
 
 FALSE_ACCEPTS = 0.01
 """Share of people whom a stranger may resemble so much by chance."""

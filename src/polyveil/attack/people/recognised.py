@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.people.judging import (
     MARGIN,
@@ -26,7 +27,6 @@ from polyveil.attack.people.ranks import RANKS, Ranked
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.threat import Threat
 from polyveil.interval import Interval, clopper_pearson
-from polyveil.verify.measure import Measure
 
 _LEAST = 0.1
 """How far above chance he must get on a planted leak, however weak his recogniser."""

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil import _weights
+from polyveil.assess.reidentify import describe
 from polyveil.detect.embedder import FaceEmbedder
 from polyveil.errors import UsageError
 from polyveil.records.finding import Face
-from polyveil.verify.reidentify import describe
 
 _CROP = 112
 _POINTS = np.array(

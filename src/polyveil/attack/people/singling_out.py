@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.people.judging import (
     MARGIN,
     dealt,
@@ -30,7 +31,6 @@ from polyveil.attack.result import AttackResult
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "singling-out",

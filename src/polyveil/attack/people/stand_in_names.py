@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.people.judging import (
     MARGIN,
@@ -34,7 +35,6 @@ from polyveil.attack.people.ranks import RANKS, Ranked, first_places, within
 from polyveil.attack.result import AttackResult
 from polyveil.detect.wordlists import sex_of
 from polyveil.errors import UsageError
-from polyveil.verify.measure import Measure
 
 FOLDS = 4
 _KEPT = ("sex", "words")

@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.people.album import album_of, spoken_looks
 from polyveil.attack.people.judging import (
@@ -33,7 +34,6 @@ from polyveil.attack.threat import Threat
 from polyveil.detect.alignment import AlignmentModel
 from polyveil.detect.facet_text import face_facets
 from polyveil.records.finding import Face
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "caption-to-face",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.paired import ODD, Hits, by_chance, difference, more_often, rising, share
@@ -21,7 +22,6 @@ from polyveil.attack.poisoning.plan import Outcome, Plan
 from polyveil.attack.result import AttackResult, Curve, Effort
 from polyveil.attack.splits import SplitProof
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 ENOUGH = 10
 """Poisoned records at the highest rate below which a failure of the attack says nothing."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Curve, Effort, Exposed
@@ -29,7 +30,6 @@ from polyveil.attack.tables.space import Points, Space
 from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
 from polyveil.interval import Interval, bootstrap, clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "copies-table",

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Effort
 from polyveil.attack.tables.contest import Contest, contest, health
@@ -29,7 +30,6 @@ from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.interval import bootstrap, clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "inference-table",

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure
 from polyveil.attack.result import AttackResult
 from polyveil.attack.tables.contest import contest, health
 from polyveil.attack.tables.linkage import THREAT
@@ -27,7 +28,6 @@ from polyveil.attack.tables.seats import Seats, seat
 from polyveil.attack.tables.space import Points
 from polyveil.attack.tables.table import Table
 from polyveil.errors import UsageError
-from polyveil.verify.measure import Measure
 
 REACH = 0.25
 """Advantage that the attack must have where the rows themselves are released."""

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure
 from polyveil.attack.guard import Guard
 from polyveil.attack.result import AttackResult, Effort, Exposed
 from polyveil.attack.tables import uniqueness
@@ -31,7 +32,6 @@ from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "linkage-table",

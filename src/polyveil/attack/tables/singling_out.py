@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil import _validate
+from polyveil.assess.measure import Measure
 from polyveil.attack.result import AttackResult, Effort, Exposed
 from polyveil.attack.tables.contest import Contest, by_draws, health
 from polyveil.attack.tables.predicates import Predicates, describe, distinct
@@ -28,7 +29,6 @@ from polyveil.attack.tables.table import Table
 from polyveil.attack.threat import Threat
 from polyveil.errors import UsageError
 from polyveil.interval import clopper_pearson
-from polyveil.verify.measure import Measure
 
 THREAT = Threat(
     "singling-out-table",

@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.result import Curve
 from polyveil.attack.tables.space import Points
 from polyveil.interval import Interval, clopper_pearson
-from polyveil.verify.measure import Measure
 
 _MOST_COLUMNS = 10
 _CHOICES = 20

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.attribute import THREAT as ATTRIBUTE
 from polyveil.attack.audited_model import AuditedModel
 from polyveil.attack.extraction.judgement import THREAT as EXTRACTION
@@ -37,7 +38,6 @@ from polyveil.tasks.auditing.poisoning import poisoning_step
 from polyveil.tasks.auditing.prepared import Prepared
 from polyveil.tasks.auditing.recipes import AsTheTarget, as_examples
 from polyveil.tasks.auditing.trained_run import TrainedRun, read_run
-from polyveil.verify.measure import Measure
 
 _EPOCHS = 20
 """Of plain trainings that stand beside a private one."""

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from polyveil.assess.measure import Measure
 from polyveil.attack.splits import SplitProof
 from polyveil.report.audit import Claim, System, Untested
 from polyveil.report.facts import Refusals
 from polyveil.tasks.auditing.battery import Step
-from polyveil.verify.measure import Measure
 
 
 @dataclass(frozen=True, slots=True)

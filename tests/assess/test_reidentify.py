@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from polyveil.assess.reidentify import FEWEST, describe, reidentification, weaken
 from polyveil.records.finding import Box, Face
-from polyveil.verify.reidentify import FEWEST, describe, reidentification, weaken
 
 RNG = np.random.default_rng(5)
 POINTS = np.array([[70, 80], [130, 80], [100, 115], [75, 140], [125, 140]], dtype=np.float32)

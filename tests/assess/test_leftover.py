@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from polyveil.assess.leftover import covered, faces_left, mentions_left
 from polyveil.records.finding import Box, Face, Kind, Mention
-from polyveil.verify.leftover import covered, faces_left, mentions_left
 
 POINTS = np.array([[40, 40], [60, 40], [50, 52], [43, 62], [57, 62]], dtype=np.float32)
 FACE = Face(Box(30, 20, 70, 75), POINTS, 0.9, "test")

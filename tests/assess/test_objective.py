@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyveil.verify.objective import Weights, alignment_loss, image_loss, text_loss, total
+from polyveil.assess.objective import Weights, alignment_loss, image_loss, text_loss, total
 
 
 def test_a_visible_seam_costs_more() -> None:
