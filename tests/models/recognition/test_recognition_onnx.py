@@ -21,7 +21,7 @@ from polyveil.models.recognition.system import MultimodalRecogniser
 
 
 def assert_equal(system: MultimodalRecogniser, exported: Exported, records: int) -> None:
-    """Embedding and logits for records with missing modalities, within 1e-5."""
+    """Embeddings and logits for records with missing modalities, within 1e-5."""
     names = system.config.names
     chosen = tuple(one for one in MODALITIES if one.name in names)
     inputs, _ = people(1, records, chosen)
@@ -31,11 +31,14 @@ def assert_equal(system: MultimodalRecogniser, exported: Exported, records: int)
     feed = {**inputs, "present": mask, **{f"noise_{name}": one for name, one in noise.items()}}
     session = onnxruntime.InferenceSession(exported.path)
     assert tuple(one.name for one in session.get_inputs()) == exported.inputs
+    assert tuple(one.name for one in session.get_outputs()) == exported.outputs
     got = session.run(None, {name: feed[name].numpy() for name in exported.inputs})
     with torch.no_grad():
         found = system.eval()(inputs, mask, noise)
-    np.testing.assert_allclose(got[0], found.fused.numpy(), atol=1e-5, rtol=0)
-    np.testing.assert_allclose(got[1], found.logits.numpy(), atol=1e-5, rtol=0)
+    alone = [found.embeddings[name] * mask[:, [m]] for m, name in enumerate(names)]
+    for one, expected in zip(got, (found.fused, found.logits, *alone), strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, expected.numpy(), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,11 @@ def test_the_file_equals_the_network(
     assert system.training and all(one.training for one in system.modules())
     noisy = tuple(f"noise_{one.name}" for one in chosen) if system.config.vae else ()
     assert exported.inputs == (*(one.name for one in chosen), "present", *noisy)
+    assert exported.outputs == (
+        "embedding",
+        "logits",
+        *(f"embedding_{one.name}" for one in chosen),
+    )
     assert exported.sha256 == hashlib.sha256(exported.path.read_bytes()).hexdigest()
     assert exported.remarks == system.config.remarks
     for records in (1, 7):

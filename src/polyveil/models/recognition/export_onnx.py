@@ -5,8 +5,8 @@ The file samples its codes as the network does, but draws nothing itself: where 
 in use, the noise is an input, N(0, 1) numbers for every modality, so that results can be checked
 and whoever runs it chooses the generator. WHO FEEDS ZEROS SWITCHES THE PROTECTION OF THE CODE OFF.
 
-Guarantee, repeated by tests: for the same inputs and noise, embedding and logits equal those of
-the network within 1e-5, for one record as for many.
+Guarantee, repeated by tests: for the same inputs and noise, all embeddings and the logits equal
+those of the network within 1e-5, for one record as for many.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Exported:
       inputs: names in order: the modalities (float32 [records, *shape]), "present" (bool
         [records, modalities]), and where the network samples "noise_<modality>" (float32
         [records, *code]).
-      outputs: "embedding" (float32 [records, width]) and "logits" (float32 [records, identities]).
+      outputs: names in order: "embedding" (float32 [records, width], of all that is present),
+        "logits" (float32 [records, identities]) and for every modality "embedding_<modality>"
+        (float32 [records, width]), zeros where it is missing.
       remarks: what whoever uses it must be told.
     """
 
@@ -57,12 +59,14 @@ class _Flat(nn.Module):
         super().__init__()
         self.system = system
 
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         names = self.system.config.names
         inputs = dict(zip(names, tensors, strict=False))
         noise = dict(zip(names, tensors[len(names) + 1 :], strict=False))
         found = self.system(inputs, tensors[len(names)], noise)
-        return found.fused, found.logits
+        # Zeros are at cosine 0 from everybody; the embedding of what stood in resembles someone.
+        columns = zip(found.embeddings.values(), found.present.split(1, 1), strict=True)
+        return found.fused, found.logits, *(one * here for one, here in columns)
 
 
 def export_onnx(system: MultimodalRecogniser, path: Path) -> Exported:
@@ -83,14 +87,15 @@ def export_onnx(system: MultimodalRecogniser, path: Path) -> Exported:
     network = _Flat(system).eval()
     try:
         names, example = _example(system)
-        program = _traced(network, names, example)
+        outputs = (*OUTPUTS, *(f"embedding_{name}" for name in system.config.names))
+        program = _traced(network, names, outputs, example)
     finally:
         for one, training in modes:
             one.training = training
     content: bytes = program.model_proto.SerializeToString()
     _disk.write_whole(path, content)
     digest = hashlib.sha256(content).hexdigest()
-    return Exported(path, digest, names, OUTPUTS, system.config.remarks)
+    return Exported(path, digest, names, outputs, system.config.remarks)
 
 
 def _example(system: MultimodalRecogniser) -> tuple[tuple[str, ...], tuple[Tensor, ...]]:
@@ -105,7 +110,12 @@ def _example(system: MultimodalRecogniser) -> tuple[tuple[str, ...], tuple[Tenso
     return tuple(names), tuple(tensors)
 
 
-def _traced(network: nn.Module, names: Sequence[str], example: tuple[Tensor, ...]) -> Any:
+def _traced(
+    network: nn.Module,
+    names: Sequence[str],
+    outputs: Sequence[str],
+    example: tuple[Tensor, ...],
+) -> Any:
     records = torch.export.Dim("records")
     with warnings.catch_warnings():
         # The exporter warns of its own future and of torch's GRU; nothing a user could change.
@@ -114,7 +124,7 @@ def _traced(network: nn.Module, names: Sequence[str], example: tuple[Tensor, ...
             network,
             example,
             input_names=list(names),
-            output_names=list(OUTPUTS),
+            output_names=list(outputs),
             # The tensors are one variable argument, hence one more tuple around them.
             dynamic_shapes=(tuple({0: records} for _ in example),),
             dynamo=True,
