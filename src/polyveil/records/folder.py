@@ -3,8 +3,10 @@
 
 The Hugging Face ImageFolder convention: a table stands in any folder, its `file_name` is relative
 to that folder. A picture that no row names is a record of its own, so nothing is lost in silence;
-a row without `file_name` is text alone. The records come in the same order in every run: tables as
-the sorted walk meets them, each in line order, then the pictures that no row names.
+a row without `file_name` is text alone. `voice` and `behaviour` name files in the same way, and
+are taken out of the row: what is made from rows holds neither. The records come in the same order
+in every run: tables as the sorted walk meets them, each in line order, then the pictures that no
+row names.
 
 Source: https://huggingface.co/docs/datasets/image_dataset#imagefolder
 """
@@ -21,7 +23,7 @@ from typing import Any
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.records import jsonl
 from polyveil.records.record import Record, Refused
-from polyveil.records.table import FILE_NAME, Table, take_person
+from polyveil.records.table import BEHAVIOUR, FILE_NAME, KEPT_BACK, VOICE, Table, take_person
 from polyveil.records.walk import Verdict, inside, walk
 
 SPLITS = frozenset({"train", "test", "validation", "val", "valid", "dev", "images", "data"})
@@ -36,7 +38,6 @@ class FolderSource:
     Attributes:
       root: the folder.
       tables: prefix of a record's id -> the table that it points into.
-      ignored: reason -> how many entries of the folder were left out for it.
     """
 
     kind = "folder"
@@ -44,20 +45,31 @@ class FolderSource:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.tables: dict[str, Table] = {}
-        self.ignored: Counter[str] = Counter()
+        self._entries: Counter[str] = Counter()
+        self._ignored: Counter[str] | None = None
         self._length: int | None = None
         self._paths: dict[str, Path] = {}
         for entry in walk(root):
             if entry.verdict is Verdict.TABLE:
                 self._add_table(entry.name)
             elif entry.verdict in {Verdict.IGNORE, Verdict.SHARD}:
-                self.ignored[entry.reason] += 1
+                self._entries[entry.reason] += 1
 
     def __len__(self) -> int:
-        """How many items `records` yields; reads the rows once, no picture."""
+        """How many items `records` yields; reads the rows once, decodes nothing."""
         if self._length is None:
             self._length = sum(1 for _ in self._rows()) + sum(1 for _ in self._alone())
         return self._length
+
+    @property
+    def ignored(self) -> Counter[str]:
+        """Reason -> how many entries of the folder, or cells of its rows, no copy holds for it."""
+        if self._ignored is None:
+            self._ignored = Counter(self._entries)
+            for _, _, row in self._rows():
+                if isinstance(row, dict):
+                    self._ignored.update(why for name, why in KEPT_BACK.items() if row.get(name))
+        return self._ignored
 
     def records(self) -> Iterator[Record | Refused]:
         """Every record once, in the same order in every run; what cannot be read is a Refused."""
@@ -135,20 +147,32 @@ def _record(record_id: str, row: _Row, top: Path, folder: str) -> Record:
     if isinstance(row, UnreadableRecord):
         raise row
     rest = dict(row)
-    person, file_name = take_person(rest), rest.pop(FILE_NAME, None)
-    if file_name is None or file_name == "":
-        return Record(record_id, rest, person=person)
-    name = _full_name(folder, file_name)
+    person, trace = take_person(rest), rest.pop(BEHAVIOUR, None)
+    _, voice = _file(rest.pop(VOICE, None), VOICE, "sound", top, folder)
+    behaviour: Path | list[Any] | None = trace or None if isinstance(trace, list) else None
+    if not isinstance(trace, list):
+        _, behaviour = _file(trace, BEHAVIOUR, "trace", top, folder)
+    name, image = _file(rest.pop(FILE_NAME, None), FILE_NAME, "picture", top, folder)
+    return Record(record_id, rest, image, name, person, voice, behaviour)
+
+
+def _file(
+    value: object, column: str, what: str, top: Path, folder: str
+) -> tuple[str | None, Path | None]:
+    """(path relative to the data set, file) that a row names; (None, None) where it names none."""
+    if value is None or value == "":
+        return None, None
+    name = _full_name(folder, value)
     if name is None:
         raise UnreadableRecord(
-            f"{FILE_NAME}: no relative path inside the data set; expected one without '..'."
+            f"{column}: no relative path inside the data set; expected one without '..'."
         )
     path = inside(top, top / name)
     if path is None or not path.is_file():
         raise UnreadableRecord(
-            f"{FILE_NAME}: the picture is missing or lies outside; expected a file in the data set."
+            f"{column}: the {what} is missing or lies outside; expected a file in the data set."
         )
-    return Record(record_id, rest, path, name, person)
+    return name, path
 
 
 def _full_name(folder: str, file_name: object) -> str | None:

@@ -50,20 +50,35 @@ def parse(line: bytes | None) -> dict[str, Any]:
     """
     if line is None:
         raise UnreadableRecord(f"line: longer than {MAX_LINE} bytes; expected one short object.")
+    row = value_of(line, "line", expected="one JSON object of plain values")
+    if isinstance(row, dict):
+        return row
+    raise UnreadableRecord(
+        f"line: a JSON {type(row).__name__}; expected one JSON object of plain values."
+    )
+
+
+def value_of(data: bytes, what: str, *, expected: str) -> Any:
+    """The JSON value that bytes hold, as strict as the table above says.
+
+    Args:
+      data: the bytes.
+      what, expected: words for messages.
+
+    Raises:
+      UnreadableRecord: saying what is wrong with the bytes, never what they say.
+    """
     trouble = ""
     try:
-        value = json.loads(
-            line.decode("utf-8"),
+        found = json.loads(
+            data.decode("utf-8"),
             object_pairs_hook=_once,
             parse_constant=_no_constant,
             parse_float=_finite,
         )
-        if not isinstance(value, dict):
-            trouble = f"a JSON {type(value).__name__}"
-        elif not plain(value):
-            trouble = f"lone surrogates, or more than {MAX_DEPTH} levels"
-        else:
-            return value
+        if plain(found):
+            return found
+        trouble = f"lone surrogates, or more than {MAX_DEPTH} levels"
     except UnicodeDecodeError:
         trouble = "bytes that are not UTF-8"
     except json.JSONDecodeError as error:
@@ -74,7 +89,7 @@ def parse(line: bytes | None) -> dict[str, Any]:
         trouble = f"more than {MAX_DEPTH} levels"
     except ValueError:
         trouble = "a number that no float holds"
-    raise UnreadableRecord(f"line: {trouble}; expected one JSON object of plain values.")
+    raise UnreadableRecord(f"{what}: {trouble}; expected {expected}.")
 
 
 def plain(value: Any, depth: int = MAX_DEPTH) -> bool:

@@ -2,7 +2,9 @@
 """Parquet files with rows and pictures, read one row group at a time.
 
 The picture column is the first one with the Hugging Face Image feature, a struct of `bytes` and
-`path`, or a binary column called `image`. Values that JSON does not know become strings (dates,
+`path`, or a binary column called `image`. The columns `voice` (the Audio feature, which is the same
+struct, or binary) and `behaviour` (binary, the struct, or a list of rows) are taken out of the row:
+what is made from rows holds neither. Values that JSON does not know become strings (dates,
 times, decimals), so that they are searched like any text; NaN becomes null; other binary values
 are left out and counted, since nobody can search them.
 
@@ -28,7 +30,7 @@ from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.records import jsonl
 from polyveil.records.folder import SPLITS
 from polyveil.records.record import Record, Refused
-from polyveil.records.table import Table, take_person
+from polyveil.records.table import BEHAVIOUR, KEPT_BACK, VOICE, Table, take_person
 
 _BATCH = 32
 _MAX_GROUP = 2 << 30
@@ -55,7 +57,7 @@ class ParquetSource:
 
     Attributes:
       tables: prefix of a record's id -> the file's table, with its schema.
-      ignored: reason -> how many values were left out for it; grows while reading.
+      ignored: reason -> how many values are left out of every copy for it; known once read.
     """
 
     kind = "parquet"
@@ -66,6 +68,7 @@ class ParquetSource:
         self._errors = (OSError, self._pa.ArrowException, ValueError, OverflowError)
         self.root = root
         self.ignored: Counter[str] = Counter()
+        self._seen: Counter[str] = Counter()
         files = [(root.name, root)] if shards is None else shards
         self._shards = [
             self._open(_place(name, number, len(files)), path)
@@ -81,6 +84,14 @@ class ParquetSource:
 
     def records(self) -> Iterator[Record | Refused]:
         """Every row once, in order; what cannot be read is a Refused."""
+        self._seen = Counter()
+        try:
+            yield from self._all()
+        finally:
+            # The most that a pass saw, not their sum: a job reads its input several times.
+            self.ignored |= self._seen
+
+    def _all(self) -> Iterator[Record | Refused]:
         for shard in self._shards:
             if shard.trouble:
                 yield Refused(f"{shard.table.id}:0", "UnreadableRecord", shard.trouble)
@@ -141,14 +152,17 @@ class ParquetSource:
     def _record(self, record_id: str, row: dict[str, Any], picture: str) -> Record | Refused:
         cell = row.pop(picture, None) if picture else None
         try:
-            image, name = _picture(cell)
+            self._seen.update(why for column, why in KEPT_BACK.items() if row.get(column))
+            image, name = _encoded(cell, "picture")
+            voice, trace = _encoded(row.pop(VOICE, None), VOICE)[0], row.pop(BEHAVIOUR, None)
+            behaviour = trace if isinstance(trace, list) else _encoded(trace, BEHAVIOUR)[0]
             person = take_person(row)
             rest = {key: self._json(value) for key, value in row.items()}
             if not jsonl.plain(rest):
                 raise UnreadableRecord("row: broken strings or too deep; expected plain values.")
         except UnreadableRecord as error:
             return Refused(record_id, "UnreadableRecord", str(error))
-        return Record(record_id, rest, image, name, person)
+        return Record(record_id, rest, image, name, person, voice or None, behaviour or None)
 
     def _json(self, value: Any) -> Any:
         if value is None or isinstance(value, str | bool | int):
@@ -163,7 +177,7 @@ class ParquetSource:
             return value.isoformat()
         if isinstance(value, decimal.Decimal | datetime.timedelta):
             return str(value)
-        self.ignored[f"value of type {type(value).__name__}"] += 1
+        self._seen[f"value of type {type(value).__name__}"] += 1
         return None
 
 
@@ -177,6 +191,8 @@ def _place(name: str, number: int, count: int) -> tuple[str, str]:
 
 def _picture_column(pa: Any, schema: Any) -> str:
     for column in schema:
+        if column.name in KEPT_BACK:
+            continue
         if pa.types.is_struct(column.type):
             if {field.name for field in column.type} == {"bytes", "path"}:
                 return str(column.name)
@@ -187,11 +203,14 @@ def _picture_column(pa: Any, schema: Any) -> str:
     return ""
 
 
-def _picture(cell: Any) -> tuple[bytes | None, str | None]:
+def _encoded(cell: Any, what: str) -> tuple[bytes | None, str | None]:
+    """(bytes, name) of a binary value, or of the struct of `bytes` and `path`."""
     if cell is None or isinstance(cell, bytes):
         return cell, None
+    if not isinstance(cell, dict) or set(cell) != {"bytes", "path"}:
+        raise UnreadableRecord(f"row: its {what} is no bytes; expected them, or bytes and path.")
     if cell["bytes"] is None and cell["path"]:
         raise UnreadableRecord(
-            "row: its picture is a path outside the Parquet file; expected the bytes in it."
+            f"row: its {what} is a path outside the Parquet file; expected the bytes in it."
         )
     return cell["bytes"], cell["path"]

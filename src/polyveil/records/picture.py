@@ -21,8 +21,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import stat
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +32,7 @@ from PIL import Image, ImageCms
 
 from polyveil import _validate
 from polyveil.errors import UnreadableRecord
+from polyveil.records.regular_file import read_bytes, read_file
 
 SUFFIXES = {
     "JPEG": ".jpg",
@@ -131,7 +130,8 @@ def sniff(head: bytes) -> str | None:
 
 def format_of(source: Path | bytes) -> str | None:
     """The allowed format of an encoded picture, from its first bytes only."""
-    return sniff(source[:16] if isinstance(source, bytes) else read_file(source, head=16))
+    head = source[:16] if isinstance(source, bytes) else read_file(source, "picture", head=16)
+    return sniff(head)
 
 
 def decode(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
@@ -145,11 +145,7 @@ def decode(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
       UnreadableRecord: not an allowed format, beyond a limit, truncated, several frames, or the
         decoder failed in whatever way. The message holds no name and no content.
     """
-    data = source if isinstance(source, bytes) else read_file(source, limit=limits.max_bytes)
-    if not data:
-        raise UnreadableRecord("picture: 0 bytes; expected an encoded picture.")
-    if len(data) > limits.max_bytes:
-        raise _too_large(len(data), limits.max_bytes)
+    data = read_bytes(source, "picture", limit=limits.max_bytes)
     name = sniff(data[:16])
     if name is None:
         allowed = ", ".join(SUFFIXES)
@@ -169,37 +165,6 @@ def decode(source: Path | bytes, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
     raise UnreadableRecord(
         f"picture: the {name} decoder stopped with {trouble}; expected a whole, undamaged picture."
     )
-
-
-def read_file(path: Path, *, limit: int | None = None, head: int | None = None) -> bytes:
-    """Bytes of a regular file; never waits for one that is a pipe.
-
-    Raises:
-      UnreadableRecord: missing, not a regular file (pipe, device, folder), or larger than limit.
-    """
-    trouble, size = "", 0
-    try:
-        # Non-blocking: opening a named pipe would otherwise wait for its writer for ever.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _O_BINARY)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            size = status.st_size
-            if not stat.S_ISREG(status.st_mode):
-                trouble = "not a regular file"
-            elif limit is None or size <= limit:
-                return file.read(-1 if head is None else head)
-    except (OSError, ValueError) as error:
-        trouble = type(error).__name__
-    if trouble:
-        raise UnreadableRecord(f"picture: {trouble}; expected a readable, regular file.")
-    raise _too_large(size, limit or 0)
-
-
-_O_BINARY = getattr(os, "O_BINARY", 0)
-
-
-def _too_large(size: int, limit: int) -> UnreadableRecord:
-    return UnreadableRecord(f"picture: {size} bytes; expected at most {limit}. Raise max_bytes.")
 
 
 def _pixels(data: bytes, name: str, limits: Limits) -> NDArray[np.uint8]:

@@ -23,10 +23,12 @@ class Record:
     Attributes:
       id: names the record to the user of this machine, e.g. "metadata.jsonl:17". Its position,
         never its content: it may be logged.
-      row: everything the record says apart from the picture, as JSON values. Secret.
+      row: everything the record says apart from what stands below, as JSON values. Secret.
       image: encoded picture, a file or its bytes; None when the record has none. Secret, name too.
       image_name: path of the picture relative to the data set, with "/"; None without one. Secret.
       person: the user's own label of who this is about; None when not given. Secret.
+      voice: encoded sound of a voice, a file or its bytes; None when the record has none. Secret.
+      behaviour: a trace of behaviour, a file, its bytes, or its rows; None without one. Secret.
     """
 
     id: str
@@ -34,6 +36,8 @@ class Record:
     image: Path | bytes | None = field(default=None, repr=False)
     image_name: str | None = field(default=None, repr=False)
     person: str | None = field(default=None, repr=False)
+    voice: Path | bytes | None = field(default=None, repr=False)
+    behaviour: Path | bytes | list[Any] | None = field(default=None, repr=False)
 
     def texts(self) -> Iterator[tuple[TextPath, str]]:
         """Every non-empty string of the row with its path, depth first, in row order."""

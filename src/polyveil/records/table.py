@@ -10,6 +10,14 @@ from polyveil.errors import UnreadableRecord
 
 FILE_NAME = "file_name"
 PERSON = "person"
+VOICE = "voice"
+BEHAVIOUR = "behaviour"
+
+KEPT_BACK = {
+    VOICE: "sound of a voice (column voice), which no copy holds: no stand-in speaks yet",
+    BEHAVIOUR: "trace of behaviour (column behaviour), which no copy holds: it has no stand-in yet",
+}
+"""Column -> why a safe copy is without what stands there, in the words of a report."""
 
 
 @dataclass(frozen=True, slots=True)
