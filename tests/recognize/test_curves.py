@@ -71,9 +71,7 @@ def test_eer_agrees_with_sklearn(rows: list[tuple[bool, float]]) -> None:
     expected = far[after - 1] + (far[after] - far[after - 1]) * gap[after - 1] / (
         gap[after - 1] - gap[after]
     )
-    from polyveil.recognize.curves import _crossing
-
-    assert _crossing(ours) == pytest.approx(expected)
+    assert ours.equal_error() == pytest.approx(expected)
 
 
 def test_eer_of_normal_scores() -> None:

@@ -43,6 +43,29 @@ class Det:
         inner = (self.far > 0) & (self.far < 1) & (self.frr > 0) & (self.frr < 1)
         return np.asarray(ndtri(self.far[inner])), np.asarray(ndtri(self.frr[inner]))
 
+    def equal_error(self) -> float:
+        """Where FAR and FRR are equal, on the straight line between operating points.
+
+        A bare number, to compare many curves; `equal_error_rate` tells its interval too. NaN where
+        one kind of trial has no weight.
+        """
+        gap = self.frr - self.far
+        if np.isnan(gap).any():
+            return float("nan")
+        after = int(np.argmax(gap <= 0))  # starts at 1, ends at -1
+        step = gap[after - 1] / (gap[after - 1] - gap[after])
+        return float(self.far[after - 1] + step * (self.far[after] - self.far[after - 1]))
+
+    def true_accepts(self, far: float) -> float:
+        """Share of genuine trials accepted at the laxest threshold whose FAR is at most `far`.
+
+        A bare number, as `equal_error`; whether these trials resolve such a rate is not asked.
+        """
+        if np.isnan(self.frr).any() or np.isnan(self.far).any():
+            return float("nan")
+        last = int(np.searchsorted(self.far, far * (1 + 1e-12), side="right")) - 1
+        return float(1.0 - self.frr[last])
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -78,7 +101,7 @@ def equal_error_rate(trials: Trials, scores: Floats, *, seed: int) -> Interval:
       UsageError: as `det`.
     """
     ordered = _Sorted(trials, scores)
-    return over_people(trials, lambda weights: _crossing(ordered.det(weights)), seed=seed)
+    return over_people(trials, lambda weights: ordered.det(weights).equal_error(), seed=seed)
 
 
 def true_accept_rate(trials: Trials, scores: Floats, *, far: float, seed: int) -> Interval | TooFew:
@@ -93,7 +116,7 @@ def true_accept_rate(trials: Trials, scores: Floats, *, far: float, seed: int) -
     refusal = supports(far, int((~trials.genuine).sum()))
     if refusal is not None:
         return refusal
-    return over_people(trials, lambda weights: _accepted(ordered.det(weights), far), seed=seed)
+    return over_people(trials, lambda weights: ordered.det(weights).true_accepts(far), seed=seed)
 
 
 def rates_at(trials: Trials, scores: Floats, threshold: Threshold, *, seed: int) -> Rates:
@@ -145,22 +168,6 @@ class _Sorted:
         sums = np.cumsum(weights)
         with np.errstate(invalid="ignore"):  # a resample without genuine trials has no curve
             return np.concatenate([[0.0], sums[self._ends] / sums[-1]])
-
-
-def _crossing(curve: Det) -> float:
-    gap = curve.frr - curve.far
-    if np.isnan(gap).any():
-        return float("nan")
-    after = int(np.argmax(gap <= 0))  # starts at 1, ends at -1
-    step = gap[after - 1] / (gap[after - 1] - gap[after])
-    return float(curve.far[after - 1] + step * (curve.far[after] - curve.far[after - 1]))
-
-
-def _accepted(curve: Det, far: float) -> float:
-    if np.isnan(curve.frr).any() or np.isnan(curve.far).any():
-        return float("nan")
-    last = int(np.searchsorted(curve.far, far * (1 + 1e-12), side="right")) - 1
-    return float(1.0 - curve.frr[last])
 
 
 def _share(hits: Bools, weights: Floats) -> float:
