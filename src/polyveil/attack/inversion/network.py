@@ -68,7 +68,7 @@ class Perceptron:
                 _zero(nn.Linear(self.width, math.prod(known.shape))),
                 nn.Unflatten(1, known.shape),
             )  # fmt: skip
-            return _learned(self.name, body, known, held, self.schedule)
+            return learned(self.name, body, known, held, self.schedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Convolutional:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             body = _Grid(known.seen.shape[1], known.shape, self.width)
-            return _learned(self.name, body, known, held, self.schedule)
+            return learned(self.name, body, known, held, self.schedule)
 
 
 class _Grid(nn.Module):
@@ -145,7 +145,13 @@ def _zero(layer: nn.Linear | nn.Conv2d) -> nn.Module:
     return layer
 
 
-def _learned(name: str, body: nn.Module, known: Pairs, held: Pairs, plan: Schedule) -> Trained:
+def learned(name: str, body: nn.Module, known: Pairs, held: Pairs, plan: Schedule) -> Trained:
+    """A network trained on pairs until held-out ones say stop; at its best.
+
+    Args:
+      body: scaled embeddings (`Scaling`) to originals less their mean, in deviations of all their
+        values; its weights are changed.
+    """
     scaled, mean = Scaling.of(known.seen), known.original.mean(0)
     spread = float((known.original - mean).square().mean().sqrt()) or 1.0
     seen, wanted = scaled(known.seen), (known.original - mean) / spread

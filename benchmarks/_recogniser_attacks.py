@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks on a trained recogniser of people, fast enough to be part of a table.
+
+`reconstruction`: whoever holds the codes (all that the recogniser sees of an input) and the network
+rebuilds the inputs. He asks for the codes of people of his own, several times each, averages the
+noise away, and learns the way back: by ridge regression, and by the autoencoder's own decoder,
+trained further (a perceptron where there is no autoencoder). The better one on people he held out
+is used. He is judged by RE beside that of his mean, and by whether a matcher that was trained
+apart, on his people, takes what he rebuilt for another record of the same person.
+
+`evasion`: the attacker changes inputs by at most epsilon a value until the network names another
+person. Gradients are means over the network's noise, errors are judged by a majority of answers.
+
+A system is a module that maps modality -> tensor to something with `.logits` and `.codes`.
+Everything here takes `Examples` whose labels are people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from _matcher import chance, chosen_matcher
+from polyveil.attack.classifier import Classifier, evaluating
+from polyveil.attack.evasion.attack import Evasion
+from polyveil.attack.evasion.budget import Budget, Budgets, default_budget
+from polyveil.attack.evasion.judge import is_random
+from polyveil.attack.evasion.modalities import evaluate_by_modality
+from polyveil.attack.evasion.pgd import PGD
+from polyveil.attack.evasion.search import Search
+from polyveil.attack.examples import Examples, Inputs
+from polyveil.attack.inversion.controls import Parts
+from polyveil.attack.inversion.decoder import Decoder, Pairs, Ridge, Trained
+from polyveil.attack.inversion.encoder import Encoder
+from polyveil.attack.inversion.given import Given
+from polyveil.attack.inversion.network import Perceptron, Schedule
+from polyveil.attack.inversion.reconstruction import errors, r_squared
+from polyveil.attack.protocol import carry_out
+from polyveil.attack.result import AttackResult
+from polyveil.attack.splits import prove_disjoint
+from polyveil.interval import Interval, bootstrap, clopper_pearson
+from polyveil.models.recognition import Modality
+from polyveil.models.recognition.modality import slot
+from polyveil.models.vae import VAE
+
+Floats = NDArray[np.floating]
+Logits = Callable[[nn.Module, Inputs], Tensor]
+EPSILON = (8 / 255) / 0.1
+"""Of evasion, in spreads of the modality: 8/255 of a picture in [0, 1], 0.157 standard deviations
+of what is standardised. A choice, stated beside every figure."""
+REPEATS = 32
+"""Answers that the attacker averages, of each record."""
+MEAN_SCHEDULE = Schedule(epochs=40, patience=6, rate=5e-4)
+GIVEN_SCHEDULE = Schedule(epochs=30, patience=5, rate=3e-4)
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What an attacker rebuilt of one modality.
+
+    Attributes:
+      error: RE, mean squared error in squared units of the input, interval over people.
+      mean_error: RE of his mean; share: 1 - RE / RE of the mean, what he learns beyond it.
+      once_error: RE if each record's code is seen once only.
+      decoder: the one he chose.
+      recognised: share of reconstructions that the matcher takes for another record of the same
+        person, rank 1; matcher: which it was, chosen on the attacker's people.
+      originals: the same of the originals, the most that can be asked; chance: of a blind guess.
+      values: float32 (targets, *shape), to be looked at. Secret.
+    """
+
+    error: Interval
+    mean_error: float
+    share: Interval
+    once_error: float
+    decoder: str
+    recognised: Interval
+    originals: float
+    chance: float
+    matcher: str
+    values: Floats = field(repr=False)
+
+    def as_json(self) -> dict[str, object]:
+        """Figures alone."""
+        return {
+            "RE": spread(self.error),
+            "RE of the mean": self.mean_error,
+            "R2": spread(self.share),
+            "RE, code seen once": self.once_error,
+            "decoder": self.decoder,
+            "re-identified": spread(self.recognised),
+            "re-identified, originals": self.originals,
+            "chance": self.chance,
+            "matcher": self.matcher,
+        }
+
+
+def reconstruction(
+    system: nn.Module,
+    background: Examples,
+    targets: Examples,
+    *,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> dict[str, Rebuilt]:
+    """Modality -> what an attacker rebuilds of the targets.
+
+    Args:
+      system: the recogniser, or anything with `.codes` in its answer.
+      background: the attacker's own people (labels; at least three, with several records each for
+        the matcher); targets: whose codes he holds. The labels of the two have nothing to do with
+        each other: that nobody is on both sides is the caller's to see to; records are checked.
+      repeats: answers averaged for each record, where answers are random.
+    """
+    parts = {"attacker": background.digests(), "targets": targets.digests()}
+    if not prove_disjoint(parts).disjoint:
+        raise ValueError("a record is on both sides: expected an attacker with his own people.")
+    return {
+        name: _rebuilt(system, name, background, targets, repeats=repeats, seed=seed)
+        for name in targets.inputs
+    }
+
+
+def coder(system: nn.Module, name: str) -> Encoder:
+    """The code of one modality as the target of an inversion."""
+
+    def embed(inputs: Inputs) -> Tensor:
+        with evaluating(system):
+            found: Tensor = system({name: inputs[name]}).codes[name]
+        return found
+
+    return Encoder(embed)
+
+
+def decoders(system: nn.Module, name: str) -> tuple[Decoder, ...]:
+    """What the attacker tries: with an autoencoder its own decoder, which he got with it."""
+    held = system.coders[slot(name)] if hasattr(system, "coders") else None
+    if not isinstance(held, VAE):
+        return Ridge(), Perceptron(schedule=MEAN_SCHEDULE)
+    own = Given(_Decoder(held), held.config.code, held.config.shape, GIVEN_SCHEDULE)
+    return Ridge(), own
+
+
+class _Decoder(nn.Module):
+    """An autoencoder's second half."""
+
+    def __init__(self, whole: VAE) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def forward(self, code: Tensor) -> Tensor:
+        return self.whole.decode(code)
+
+
+def _rebuilt(
+    system: nn.Module,
+    name: str,
+    background: Examples,
+    targets: Examples,
+    *,
+    repeats: int,
+    seed: int,
+) -> Rebuilt:
+    target = coder(system, name)
+    known, victims = ({name: one.inputs[name]} for one in (background, targets))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        rounds = repeats if target.is_random(known) else 1
+        seen, held = target.embed(known, repeats=rounds), target.embed(victims, repeats=rounds)
+        once = (target.embed(known), target.embed(victims)) if rounds > 1 else (seen, held)
+    original = known[name].float()
+    who, people = background.labels.numpy(), targets.labels.numpy()
+    parts = _split(who, seed)
+    best, way = _best(decoders(system, name), Pairs(seen, original), parts, seed)
+    values = way.reconstruct(held).detach().numpy()
+    single = parts.fit(best, Pairs(once[0], original), seed=seed) if rounds > 1 else way
+    truth = victims[name].numpy()
+    error = errors(truth, values)
+    without = errors(truth, np.broadcast_to(original.mean(0).numpy(), truth.shape))
+    out = parts.held.numpy()
+    matcher = chosen_matcher(
+        original.numpy(), who, out, way.reconstruct(seen[parts.held]).detach().numpy()
+    )
+    hits = matcher.hits(values, truth, people)
+    return Rebuilt(
+        error=_over_people(error, people, seed),
+        mean_error=float(without.mean()),
+        share=r_squared(error, without, people, seed=seed),
+        once_error=float(errors(truth, single.reconstruct(once[1]).detach().numpy()).mean()),
+        decoder=best.name,
+        recognised=_over_people(hits, people, seed),
+        originals=float(matcher.hits(truth, truth, people).mean()),
+        chance=chance(people),
+        matcher=matcher.name,
+        values=values,
+    )
+
+
+def _best(
+    kinds: tuple[Decoder, ...], pairs: Pairs, parts: Parts, seed: int
+) -> tuple[Decoder, Trained]:
+    fitted = [(one, parts.fit(one, pairs, seed=seed)) for one in kinds if one.suits(pairs.shape)]
+    return min(fitted, key=lambda pair: pair[1].error)
+
+
+def _split(who: NDArray[np.int64], seed: int) -> Parts:
+    """Four fifths of the attacker's people to learn from, the others to choose by."""
+    people = np.random.default_rng(seed).permutation(np.unique(who))
+    out = np.isin(who, people[: max(1, len(people) // 5)])
+    return Parts(*(torch.from_numpy(np.flatnonzero(rows)) for rows in (~out, out)))
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How hard an attacker tries.
+
+    Attributes:
+      searches: in order; averaging: passes in each gradient of a random system.
+      records: attacked ones, drawn at random; checks: of them for each check of health;
+        radii: also the smallest change that works.
+      answers: by whose majority a random system's error is judged.
+    """
+
+    searches: tuple[Search, ...] = (PGD(10, "margin"),)
+    averaging: int = 10
+    records: int = 60
+    checks: int = 4
+    answers: int = 15
+    radii: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """As a table's caption says it."""
+        names = "; ".join(one.name for one in self.searches)
+        return (
+            f"{names}; random systems: gradients of {self.averaging} passes, judged by "
+            f"{self.answers} answers; {self.records} records"
+        )
+
+
+TABLE = Strength()
+
+
+@dataclass(frozen=True)
+class Evaded:
+    """One attack.
+
+    Attributes:
+      clean: accuracy before; ars: after, over all records.
+      conditional: error among those that were right before; noise: the same under random changes
+        of full strength (three tries); epsilon: modality -> bound, in units of the input.
+    """
+
+    clean: float
+    ars: float
+    conditional: Interval
+    noise: float
+    epsilon: Mapping[str, float]
+    result: AttackResult = field(repr=False)
+
+    @property
+    def asr(self) -> float:
+        """Error under attack, over all records."""
+        return 1 - self.ars
+
+    def as_json(self) -> dict[str, object]:
+        """Figures alone."""
+        return {
+            "clean": self.clean,
+            "ARS": self.ars,
+            "ASR": self.asr,
+            "ASR among those right before": spread(self.conditional),
+            "the same under noise": self.noise,
+            "epsilon": dict(self.epsilon),
+            "verdict": self.result.verdict,
+            "guards that did not hold": [g.name for g in self.result.guards if not g.passed],
+        }
+
+
+def budgets(modalities: tuple[Modality, ...], targets: Examples) -> dict[str, Budget]:
+    """`EPSILON` spreads a value, inside the range that the records span."""
+    return {
+        one.name: Budget("linf", EPSILON * one.spread, default_budget(targets.inputs[one.name]).box)
+        for one in modalities
+        if one.name in targets.inputs
+    }
+
+
+def named(module: nn.Module, inputs: Inputs) -> Tensor:
+    """Logits of a system that takes a mapping."""
+    found: Tensor = module(inputs).logits
+    return found
+
+
+def evasion(
+    system: nn.Module,
+    targets: Examples,
+    allowed: Budgets | None = None,
+    *,
+    logits: Logits = named,
+    strength: Strength = TABLE,
+    seed: int = 0,
+) -> dict[str, Evaded]:
+    """Each modality that is attacked alone, and "joint" where there are several -> what it did.
+
+    Args:
+      system: the recogniser; targets: labelled records that it was not trained on.
+      allowed: modality -> budget; None: `budgets` of the system's own modalities.
+      logits: how the system is called, (module, inputs) -> [records, people]; whoever decides by
+        templates passes the cosines with them.
+    """
+    rows = np.random.default_rng(seed).permutation(len(targets))[: strength.records]
+    chosen = targets.at(np.sort(rows))
+    allowed = budgets(system.config.modalities, targets) if allowed is None else allowed
+    attack = Evasion(
+        chosen, allowed, strength.searches, averaging=1, passes=1, draws=3,
+        checks=strength.checks, radii=strength.radii, seed=seed,
+    )  # fmt: skip
+    target = Classifier(system, calling=logits)
+    if is_random(target, chosen, seed=seed):
+        attack = replace(attack, averaging=strength.averaging, passes=strength.answers)
+    if len(allowed) == 1:
+        return {next(iter(allowed)): _evaded(carry_out(attack, target), allowed)}
+    found = evaluate_by_modality(attack, target)
+    alone = {name: _evaded(one, {name: allowed[name]}) for name, one in found.alone.items()}
+    return {**alone, "joint": _evaded(found.joint, allowed)}
+
+
+def _evaded(result: AttackResult, allowed: Budgets) -> Evaded:
+    right, broken = result.array("right"), result.array("broken")
+    return Evaded(
+        clean=float(right.mean()),
+        ars=float((right & ~broken).mean()),
+        conditional=clopper_pearson(int(broken.sum()), int(right.sum())),
+        noise=result.baseline,
+        epsilon={name: one.epsilon for name, one in allowed.items()},
+        result=result,
+    )
+
+
+def _over_people(each: Floats, people: NDArray[np.int64], seed: int) -> Interval:
+    """Mean over records, interval over people."""
+    _, whose = np.unique(people, return_inverse=True)
+    total, count = np.bincount(whose, each), np.bincount(whose)
+
+    def mean(chosen: Floats) -> float:
+        rows = chosen.astype(np.intp)
+        return float(total[rows].sum() / count[rows].sum())
+
+    return bootstrap(np.arange(len(total), dtype=np.float64), mean, seed=seed)
+
+
+def spread(one: Interval) -> list[float]:
+    """Estimate, low, high."""
+    return [one.estimate, one.low, one.high]
