@@ -43,7 +43,7 @@ def variance_weights(probabilities: NDArray[np.floating]) -> Floats:
     Raises:
       UsageError: another shape, or rows that are no probabilities.
     """
-    return _shares(_checked(probabilities).var(axis=2))
+    return _shares(checked(probabilities).var(axis=2))
 
 
 def inverse_error_weights(wrong: Sequence[int], *, of: int) -> Floats:
@@ -82,10 +82,10 @@ def fuse(
     Raises:
       UsageError: shapes that do not fit, or weights that are no shares.
     """
-    checked = _checked(probabilities)
-    models, records, _ = checked.shape
+    values = checked(probabilities)
+    models, records, _ = values.shape
     if weights is None:
-        return np.asarray(checked.mean(axis=0))
+        return np.asarray(values.mean(axis=0))
     shares = np.asarray(weights, dtype=np.float64)
     if shares.shape not in {(models,), (models, records)}:
         raise UsageError(
@@ -93,7 +93,7 @@ def fuse(
         )
     if not (np.all(shares >= 0) and np.allclose(shares.sum(axis=0), 1, atol=_TOLERANCE)):
         raise UsageError("weights: expected numbers >= 0 that sum to 1 over the models.")
-    return np.asarray((shares.reshape(models, -1, 1) * checked).sum(axis=0))
+    return np.asarray((shares.reshape(models, -1, 1) * values).sum(axis=0))
 
 
 def _shares(scores: Floats) -> Floats:
@@ -104,7 +104,12 @@ def _shares(scores: Floats) -> Floats:
     return shares
 
 
-def _checked(probabilities: NDArray[np.floating]) -> Floats:
+def checked(probabilities: NDArray[np.floating]) -> Floats:
+    """The same numbers as float64 [models, records, classes], if they are probabilities.
+
+    Raises:
+      UsageError: another shape, or rows that are no probabilities.
+    """
     values = np.asarray(probabilities, dtype=np.float64)
     if values.ndim != 3 or 0 in values.shape:
         raise UsageError(
