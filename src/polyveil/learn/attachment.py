@@ -117,7 +117,9 @@ class Attachment:
             trial = ForwardPass(self._grouping, records, lambda group, parts: None)
             stack: list[nn.Module] = [self._model]
             try:
-                with _noting_modules(stack):
+                # A trial draws nothing from the user's generator: dropout and sampled codes of a
+                # resumed run would else not be those of one that was never stopped.
+                with _noting_modules(stack), torch.random.fork_rng(self._graphics()):
                     self._run(trial, args, kwargs)
                 break
             except Uncovered as error:
@@ -125,6 +127,11 @@ class Attachment:
         self._check_untouched(before)
         self._check_covered(trial)
         self._grouping.frozen = True
+
+    def _graphics(self) -> list[int]:
+        """Numbers of the graphics cards that the model is on."""
+        devices = {one.device for one in self._trainable if one.device.type == "cuda"}
+        return [one.index for one in devices]
 
     def _fall_back(self, module: nn.Module, error: Uncovered) -> None:
         name = self._name(module)

@@ -71,7 +71,7 @@ class Labelled:
         bound = int(share * 2**64)
         out = np.array(
             [
-                _number(key, image.tobytes(), int(label)) < bound
+                held_out_number(key, image.tobytes(), int(label)) < bound
                 for image, label in zip(self.images, self.labels, strict=True)
             ],
             dtype=bool,
@@ -82,7 +82,8 @@ class Labelled:
         return Labelled(self.images[chosen], self.labels[chosen], self.classes, self.refused)
 
 
-def _number(key: bytes, content: bytes, label: int) -> int:
+def held_out_number(key: bytes, content: bytes, label: int) -> int:
+    """Of a record, in 0..2**64 - 1; evenly spread, and unknown to whoever lacks the key."""
     digest = hmac.digest(key, content + label.to_bytes(8, "big"), "sha256")
     return int.from_bytes(digest[:8], "big")
 
@@ -107,7 +108,7 @@ def read_labelled(
     if not examples:
         why = f" First reason: {refused[0].reason}" if refused else ""
         raise UsageError(f"[data] path: no usable record among {len(refused)}.{why}")
-    classes = plan.classes or _classes(label for _, label in examples)
+    classes = plan.classes or in_order(label for _, label in examples)
     if len(classes) < 2:
         raise UsageError("[data] label: a single class; expected two or more to tell apart.")
     number = {name: at for at, name in enumerate(classes)}
@@ -128,7 +129,7 @@ def _records(path: Path, plan: DataPlan) -> Iterator[_Example | Refused]:
         try:
             if isinstance(image, UnreadableRecord):
                 raise image
-            name = _label(label, plan.label)
+            name = class_name(label, plan.label)
             if allowed is not None and name not in allowed:
                 raise UnreadableRecord("label: none of the plan's classes; add it or leave it out.")
             pixels = decode(image).pixels if isinstance(image, bytes | Path) else image
@@ -158,7 +159,12 @@ def _stated(record: Record, column: str) -> Any:
     return PurePosixPath(record.image_name).parent.name or None
 
 
-def _label(value: Any, column: str) -> str:
+def class_name(value: Any, column: str) -> str:
+    """What a row says of its class, as text; whole numbers without a point.
+
+    Raises:
+      UnreadableRecord: nothing, or neither a text nor a whole number.
+    """
     if isinstance(value, bool | int | np.integer | str) and value != "":
         return str(value)
     if isinstance(value, float | np.floating) and float(value).is_integer():
@@ -232,7 +238,7 @@ def _stacked(pictures: list[Pixels]) -> Pixels:
     return np.stack(pictures)[:, None]
 
 
-def _classes(labels: Iterable[str]) -> tuple[str, ...]:
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
     """Names in order: numbers by value, else by letters."""
     names = set(labels)
     whole = all(name.lstrip("-").isdecimal() for name in names)

@@ -33,6 +33,14 @@ _FUSING = {
     "inverse error": " `weights` are `fusion.inverse_error_weights` of the figures above.",
     "mean": " `weights` is None.",
 }
+_RECOGNISING = """`recogniser.onnx` runs without torch and takes any number of records; \
+`recogniser.json` says how records become its inputs. Codes are sampled: whoever feeds zeros as \
+noise switches the protection of the code off.
+
+```sh
+polyveil calibrate PEOPLE --encoder RUN --out RECOGNISER
+polyveil enroll PEOPLE --recogniser RECOGNISER --gallery gallery.db
+```"""
 UNSAFE = (
     "There is no differential-privacy guarantee: whoever has these weights may learn about single "
     "records. Treat them like the records.",
@@ -57,6 +65,15 @@ def model_card(report: TrainReport) -> str:
 
 
 def _lead(report: TrainReport) -> str:
+    if report.data.inputs:
+        read = ", ".join(
+            f"{name} {' × '.join(map(str, shape))}" for name, shape in report.data.inputs.items()
+        )
+        return (
+            f"Recognises people by {read}, or by whichever of these are there. Trained to tell "
+            f"{len(report.data.classes)} people apart; its embeddings are for others too, whom "
+            "`polyveil calibrate` sets thresholds for."
+        )
     channels, height, width = report.data.shape
     colour = {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
     return (
@@ -84,11 +101,12 @@ def _proof(report: TrainReport) -> str:
 def _data(report: TrainReport) -> str:
     data = report.data
     shown = ", ".join(data.classes[:30]) + (" …" if len(data.classes) > 30 else "")
+    classes = f"People: {len(data.classes)}, under keyed names." if data.inputs else ""
     lines = [
         f"{data.records:,} records trained on; {data.held_out:,} held out.",
         f"Known to their owner as `{data.token}`, a keyed name that tells others nothing. "
         "Their licence is not known to polyveil.",
-        f"Classes: {shown}.",
+        classes or f"Classes: {shown}.",
     ]
     refused = sum(report.refused.values())
     if refused:
@@ -97,7 +115,7 @@ def _data(report: TrainReport) -> str:
 
 
 def _networks(models: Sequence[ModelFacts]) -> str:
-    rows = ["| network | parameters | MFLOPs a picture | weights |", "|---|---|---|---|"]
+    rows = ["| network | parameters | MFLOPs a record | weights |", "|---|---|---|---|"]
     rows += [
         f"| {one.name} | {one.parameters:,} | {one.flops / 1e6:,.2f} | `{one.file}` |"
         for one in models
@@ -154,6 +172,8 @@ def _spread(history: Sequence[Measured]) -> list[Measured]:
 
 def _use(report: TrainReport) -> str:
     """Code that loads the weights and gives class scores."""
+    if report.data.inputs:
+        return _RECOGNISING
     two = len(report.models) > 1
     channels, height, width = report.data.shape
     shape, classes = f"({channels}, {height}, {width})", len(report.data.classes)

@@ -27,20 +27,22 @@ class DataFacts:
       token: a keyed name of the data set, hex. A plain hash of the content would not do: whoever
         knows all records but one could test guesses of that one.
       records, held_out: how many were trained on, and how many measured on. Taken to be public.
-      shape: (channels, height, width) of every picture.
-      classes: names, in the order of the model's outputs.
+      shape: (channels, height, width) of every picture; () for several modalities.
+      classes: names, in the order of the model's outputs; of people, keyed names.
       measured: how the held-out figures came about, one sentence.
       blur: standard deviation that the noise gives a share of them, (on the way, at the end);
         zeros for exact figures.
+      inputs: modality -> shape; empty for pictures alone.
     """
 
     token: str
     records: int
     held_out: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: tuple[str, ...]
     measured: str
     blur: tuple[float, float] = (0.0, 0.0)
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class ModelFacts:
 
     Attributes:
       name, options: as the registry builds it.
-      parameters, flops: trainable numbers; operations of one picture's forward pass.
+      parameters, flops: trainable numbers; operations of one record's forward pass.
       file: of its weights in the result folder.
       noise_multiplier, rate, steps: of its noised steps.
       history: what was measured on the way, in order.
@@ -123,9 +125,11 @@ class TrainReport:
         """What is trained on how much, how, one sentence without its verb."""
         names = " and ".join(one.name for one in self.models)
         steps = sum(one.steps for one in self.models)
+        noised = "noised steps" if self.models[0].noise_multiplier else "steps"
+        kinds = "people" if self.data.inputs else "classes"
         return (
-            f"{names} on {self.data.records:,} records, {len(self.data.classes)} classes: "
-            f"{steps:,} noised steps, each record in a step with chance {self.models[0].rate:.2g}"
+            f"{names} on {self.data.records:,} records, {len(self.data.classes)} {kinds}: "
+            f"{steps:,} {noised}, each record in a step with chance {self.models[0].rate:.2g}"
         )
 
     @property
@@ -170,6 +174,8 @@ class TrainReport:
         data, charged, fused = rest["data"], rest["charged"], rest["fused"]
         for name in ("shape", "classes", "blur"):
             data = {**data, name: tuple(data[name])}
+        inputs = {name: tuple(shape) for name, shape in data.get("inputs", {}).items()}
+        data = {**data, "inputs": inputs}
         rest["data"] = DataFacts(**data)
         rest["models"] = tuple(_model(one) for one in rest["models"])
         rest["guarantee"] = rest["guarantee"] and Guarantee.from_json(rest["guarantee"])

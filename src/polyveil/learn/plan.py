@@ -28,9 +28,10 @@ from polyveil.learn.plan_table import as_table, known_key, off, one_of, positive
 
 CLIPPING = ("per-layer", "flat")
 FUSION = ("variance", "inverse error", "mean")
-MODES = ("sound", "paper")
+MODES = ("sound", "none", "paper")
 OPTIMIZERS = ("adam", "sgd")
 QUANTILE = "quantile"
+RECOGNISER = "recogniser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class DataPlan:
       public_validation: the records at that path are nobody's secret: figures without noise.
       size: pixels a side to which every picture is scaled; None: they all have one size already.
       classes: names of the classes, in order; None: those that occur.
+      inputs: modality -> options of its reading, e.g. {"face": {"size": 48}, "voice": {}}; None:
+        pictures as they are.
+      people: share in (0, 1] of the classes that a recogniser is trained on, chosen by a keyed
+        hash; the others stay unseen, for thresholds and figures.
     """
 
     path: Path = field(repr=False)
@@ -53,8 +58,14 @@ class DataPlan:
     public_validation: bool = False
     size: int | None = None
     classes: tuple[str, ...] | None = None
+    inputs: Mapping[str, Mapping[str, Any]] | None = None
+    people: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0 < self.people <= 1:
+            raise off("data", "people", self.people, "a share in (0, 1]")
+        if self.inputs is not None and not self.inputs:
+            raise off("data", "inputs", [], 'one or more modalities, e.g. ["face", "voice"]')
         if isinstance(self.validation, float) and not 0 <= self.validation < 1:
             raise off("data", "validation", self.validation, "a share in [0, 1), or a path")
         if self.public_validation and not isinstance(self.validation, Path):
@@ -90,15 +101,17 @@ class PrivacyPlan:
 
     Attributes:
       epsilon: bound on the privacy loss of the whole run, both models of a fusion together; > 0.
+        None only in mode "none".
       delta: in (0, 1); None for 1/(10 n), rounded down to one digit, n records trained on.
       clipping: "per-layer" or "flat".
       thresholds: one fixed norm > 0 that every gradient is cut to, or "quantile" for private ones
         that follow the gradients. A fixed small one needs no tuning here: steps are in its units.
       quantile: share of the gradients that shall pass unclipped, in (0, 1).
-      mode: "sound"; or "paper": the noise as printed there, which promises nothing.
+      mode: "sound"; "none": no clipping and no noise; or "paper": the noise as printed there. The
+        last two promise nothing, and the result says so.
     """
 
-    epsilon: float
+    epsilon: float | None = None
     delta: float | None = None
     clipping: str = "per-layer"
     thresholds: float | str = 1.0
@@ -106,17 +119,32 @@ class PrivacyPlan:
     mode: str = "sound"
 
     def __post_init__(self) -> None:
-        positive("privacy", epsilon=self.epsilon)
+        one_of("privacy", "mode", self.mode, MODES)
+        if self.mode == "none" and self.epsilon is not None:
+            raise off("privacy", "epsilon", self.epsilon, 'none, where mode = "none"')
+        if self.mode != "none" and self.epsilon is None:
+            raise UsageError("[privacy] epsilon: missing; expected e.g. epsilon = 3.0.")
+        positive("privacy", **({} if self.epsilon is None else {"epsilon": self.epsilon}))
         if self.delta is not None and not 0 < self.delta < 1:
             raise off("privacy", "delta", self.delta, "a number between 0 and 1, far below 1/n")
         one_of("privacy", "clipping", self.clipping, CLIPPING)
-        one_of("privacy", "mode", self.mode, MODES)
         if isinstance(self.thresholds, str) and self.thresholds != QUANTILE:
             raise off("privacy", "thresholds", self.thresholds, '"quantile" or a number > 0')
         if isinstance(self.thresholds, float):
             positive("privacy", thresholds=self.thresholds)
         if not 0 < self.quantile < 1:
             raise off("privacy", "quantile", self.quantile, "a number between 0 and 1")
+
+    @property
+    def budget(self) -> float:
+        """Epsilon, where there is one.
+
+        Raises:
+          ValueError: in mode "none".
+        """
+        if self.epsilon is None:
+            raise ValueError("expected a mode with a budget.")
+        return self.epsilon
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +208,16 @@ class Plan:
         if self.fusion is None and len(self.models) == 2:
             object.__setattr__(self, "fusion", FusionPlan())
         method = None if self.fusion is None else self.fusion.method
+        recognisers = [one.name for one in self.models if one.name == RECOGNISER]
+        if recognisers and len(self.models) == 2:
+            raise UsageError("[model]: a recogniser is trained alone; expected one [model].")
+        if recognisers and self.data.inputs is None:
+            raise UsageError(
+                '[data] inputs: missing; a recogniser reads modalities, e.g. inputs = ["face", '
+                '"voice"].'
+            )
+        if self.data.people < 1 and not recognisers:
+            raise off("data", "people", self.data.people, "1 for anything but a recogniser")
         if method == "inverse error" and self.data.validation == 0:
             raise UsageError(
                 "[fusion] method: inverse error weighs by held-out records; expected "
@@ -247,6 +285,8 @@ def _data(table: Mapping[str, Any], folder: Path) -> DataPlan:
         values["validation"] = folder / held_out
     if isinstance(values.get("path"), str):
         values["path"] = folder / values["path"]
+    if isinstance(values.get("inputs"), list):
+        values["inputs"] = {str(name): {} for name in values["inputs"]}  # all by default options
     if isinstance(values.get("classes"), list):
         values["classes"] = tuple(str(name) for name in values["classes"])
     return section("data", DataPlan, values)

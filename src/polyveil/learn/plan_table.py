@@ -29,9 +29,8 @@ def section(where: str, kind: type[_Kind], value: Any) -> _Kind:
     for name, given in table.items():
         known_key(f"[{where}]", name, tuple(expected))
         values[name] = _typed(where, name, given, expected[name])
-    for missing in [one for one in ("path", "epsilon") if one in expected and one not in values]:
-        example = '"records.parquet"' if missing == "path" else "3.0"
-        raise UsageError(f"[{where}] {missing}: missing; expected e.g. {missing} = {example}.")
+    if "path" in expected and "path" not in values:
+        raise UsageError(f'[{where}] path: missing; expected e.g. path = "records.parquet".')
     return kind(**values)
 
 
@@ -42,6 +41,10 @@ def _typed(where: str, name: str, value: Any, annotation: str) -> Any:
     if found == "int" and "float" in allowed and "int" not in allowed:
         return float(value)
     if isinstance(value, Path) and "Path" in allowed:
+        return value
+    if isinstance(value, Mapping) and any(kind.startswith("Mapping") for kind in allowed):
+        for key, inner in value.items():
+            as_table(f"{where}.{name}.{key}", inner)
         return value
     if found in {part.partition("[")[0] for part in allowed}:
         return value

@@ -27,14 +27,21 @@ def weights_file(number: int, of: int) -> str:
 
 
 def write_result(
-    folder: RunFolder, report: TrainReport, weights: Mapping[str, Mapping[str, Tensor]], job: str
+    folder: RunFolder,
+    report: TrainReport,
+    weights: Mapping[str, Mapping[str, Tensor]],
+    job: str,
+    others: Mapping[str, bytes] | None = None,
 ) -> None:
     """Everything, each file at once; a result.json says that the others are there.
 
     Args:
       weights: file name -> state of a network.
       job: fingerprint of plan and data, by which the same job knows its result.
+      others: file name -> content of what else belongs to the result.
     """
+    for name, content in (others or {}).items():
+        folder.write(name, content)
     for name, state in weights.items():
         folder.write(name, save({key: value.contiguous() for key, value in state.items()}))
     guarantee = report.guarantee

@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -29,16 +30,15 @@ from polyveil.learn import choice
 from polyveil.learn.averaging import WeightAverage
 from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
 from polyveil.learn.history import Counted, Measured, Meter, loss_cap
-from polyveil.learn.labelled import Labelled
+from polyveil.learn.modalities import Data
+from polyveil.learn.objective import Objective, objective
+from polyveil.learn.plain import PlainTraining
 from polyveil.learn.plan import ModelPlan, Plan, PrivacyPlan, TrainingPlan
 from polyveil.learn.private import PrivateTraining
 from polyveil.learn.progress import Listener, Stepped, Told
-from polyveil.learn.rows import AT_ONCE, Rows, rows_for
 from polyveil.learn.schedule import Schedule
 from polyveil.learn.threshold import PrivateQuantile
-from polyveil.learn.views import views
 from polyveil.models.accuracy import accuracy
-from polyveil.models.registry import build
 
 MEASUREMENTS = 20
 """At most so many times are held-out records looked at: all figures share one budget."""
@@ -68,8 +68,8 @@ class Job:
     plan: Plan
     model: ModelPlan
     schedule: Schedule
-    train: Labelled
-    held_out: Labelled | None
+    train: Data
+    held_out: Data | None
     measured_at: frozenset[int]
     meter: Meter
     secret: bytes
@@ -95,25 +95,10 @@ class Run:
         self._job = job
         with torch.random.fork_rng(devices=[]):
             self._seed(-1)
-            self.model = network(job.model, job.train)
+            self._objective = objective(job.model, job.train, training)
+        self.model = self._objective.model
         self._optimizer = optimizer(self.model, training)
-        self._rows = rows_for(self.model, job.train, views=training.augment)
-        self._private = PrivateTraining(
-            self._rows.network,
-            self._optimizer,
-            (self._rows.values, torch.from_numpy(job.train.labels)),
-            batch_size=training.batch_size or job.schedule.expected_batch,
-            epochs=training.epochs,
-            noise_multiplier=job.schedule.noise_multiplier,
-            delta=job.schedule.delta,
-            clipping=cast(Literal["per-layer", "flat"], job.plan.privacy.clipping),
-            thresholds=thresholds(job.plan.privacy),
-            mode=cast(Literal["sound", "paper"], job.plan.privacy.mode),
-            physical_batch=max(1, training.physical_batch // training.augment),
-            views=training.augment,
-            secret=job.own_secret,
-        )
-        self._measured: Rows | None = None
+        self._private = _trainer(job, self._objective, self._optimizer)
         self._average = WeightAverage(self.model, training.averaging)
         self._history: list[Measured] = []
         self._seconds, self._resumed = 0.0, time.monotonic()
@@ -144,9 +129,9 @@ class Run:
             for name in _PINNED:
                 stack.enter_context(choice.pinned(name))
             self.model.train()
-            self._seed(self.steps_done, 0)
-            for values, labels in self._private.batches():
-                self._learn(values, labels)
+            self._begin(self.steps_done)
+            for rows in self._private.batches():
+                self._private.backward(self._objective.losses(*rows))
                 piece += 1
                 if self.steps_done == before:
                     self._seed(before, piece)
@@ -162,26 +147,29 @@ class Run:
                     self._keep()
                     kept = time.monotonic()
                 on_progress(Stepped(job.model.name, before, steps))
-                self._seed(before, 0)
+                self._begin(before)
         self._private.detach()
 
     def weights(self) -> dict[str, Tensor]:
         """What is released: the averaged weights, and buffers."""
-        with self._average.applied():
+        with self.as_released():
             state = self.model.state_dict()
             return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    @contextmanager
+    def as_released(self) -> Iterator[None]:
+        """Inside, the model has the weights that are released."""
+        with self._average.applied():
+            yield
 
     def probabilities(self) -> Tensor:
         """Of the held-out records' classes by the averaged weights, float32 [records, classes]."""
         with self._average.applied():
             return self._scores().softmax(1)
 
-    def _learn(self, values: Tensor, labels: Tensor) -> None:
-        training = self._job.plan.training
-        inputs = views(self._rows.as_input(values), training.augment, flip=training.flip)
-        answers = labels.repeat_interleave(training.augment)
-        losses = functional.cross_entropy(self._rows.network(inputs), answers, reduction="none")
-        self._private.backward(losses)
+    def _begin(self, step: int) -> None:
+        self._seed(step, 0)
+        self._objective.begin(step * self._job.schedule.rate)
 
     def _measure(self, on_progress: Listener) -> None:
         """Kept before it is told: what was told once is never told again with other noise."""
@@ -205,17 +193,13 @@ class Run:
         self._keep()
         on_progress(Told(job.model.name, told))
 
-    @torch.no_grad()
     def _scores(self) -> Tensor:
         """Logits of the held-out records by the weights as they are."""
-        if self._measured is None:
-            assert self._job.held_out is not None  # noqa: S101 - narrows the type for mypy
-            self._measured = rows_for(self.model, self._job.held_out, views=1)
-        rows, training = self._measured, self.model.training
+        assert self._job.held_out is not None  # noqa: S101 - narrows the type for mypy
+        training = self.model.training
         self.model.eval()
         try:
-            parts = torch.split(rows.values, AT_ONCE)
-            return torch.cat([rows.network(rows.as_input(part)).float() for part in parts])
+            return self._objective.scores(self._job.held_out)
         finally:
             self.model.train(training)
 
@@ -250,7 +234,36 @@ class Run:
         self._seconds = state["seconds"]
 
 
-def in_units_of_threshold(private: PrivateTraining) -> None:
+def _trainer(
+    job: Job, goal: Objective, adjusts: torch.optim.Optimizer
+) -> PrivateTraining | PlainTraining:
+    training, privacy = job.plan.training, job.plan.privacy
+    if privacy.mode == "none":
+        return PlainTraining(
+            goal.network,
+            adjusts,
+            goal.rows,
+            schedule=job.schedule,
+            secret=job.own_secret,
+        )
+    return PrivateTraining(
+        goal.network,
+        adjusts,
+        goal.rows,
+        batch_size=training.batch_size or job.schedule.expected_batch,
+        epochs=training.epochs,
+        noise_multiplier=job.schedule.noise_multiplier,
+        delta=job.schedule.delta,
+        clipping=cast(Literal["per-layer", "flat"], privacy.clipping),
+        thresholds=thresholds(privacy),
+        mode=cast(Literal["sound", "paper"], privacy.mode),
+        physical_batch=max(1, training.physical_batch // goal.views),
+        views=goal.views,
+        secret=job.own_secret,
+    )
+
+
+def in_units_of_threshold(private: PrivateTraining | PlainTraining) -> None:
     """Divides the released gradients by the norm that all thresholds together have now.
 
     Thresholds that follow the gradients fall as the network learns, and would take the size of a
@@ -261,11 +274,6 @@ def in_units_of_threshold(private: PrivateTraining) -> None:
     for value in private.model.parameters():
         if joint and value.grad is not None:
             value.grad.div_(joint)
-
-
-def network(plan: ModelPlan, data: Labelled) -> nn.Module:
-    """The registry's network for these pictures; draws its weights from torch's generator."""
-    return build(plan.name, data.shape, len(data.classes), **plan.options)
 
 
 def optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
@@ -290,7 +298,7 @@ def even_steps(steps: int, epochs: int) -> frozenset[int]:
     return frozenset(round(steps * at / count) for at in range(1, count + 1))
 
 
-def count(logits: Tensor, data: Labelled) -> Counted:
+def count(logits: Tensor, data: Data) -> Counted:
     """Exact sums over held-out records; zero of them give zeros."""
     if not len(data):
         return Counted(0.0, 0.0, 0.0, 0)

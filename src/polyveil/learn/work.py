@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyveil.errors import UsageError
+from polyveil.learn import paper, plain
 from polyveil.learn.history import Meter
-from polyveil.learn.labelled import Labelled
-from polyveil.learn.paper import NO_GUARANTEE
+from polyveil.learn.modalities import Data
 from polyveil.learn.plan import Plan
+from polyveil.learn.recognition import with_alignment
 from polyveil.learn.run import LEARNING_RATE, Job, even_steps
 from polyveil.learn.schedule import Schedule, schedule
 from polyveil.privacy import accountant
@@ -51,15 +52,15 @@ class Work:
     """
 
     plan: Plan
-    train: Labelled
-    held_out: Labelled | None
+    train: Data
+    held_out: Data | None
     schedule: Schedule
     measured_at: frozenset[int]
     meter: Meter
     secret: bytes
 
     @staticmethod
-    def of(plan: Plan, train: Labelled, held_out: Labelled | None, secret: bytes) -> Work:
+    def of(plan: Plan, train: Data, held_out: Data | None, secret: bytes) -> Work:
         """Completes the plan for these records.
 
         Raises:
@@ -68,7 +69,7 @@ class Work:
         """
         if len(train) < 2:
             raise UsageError(f"[data] path: {len(train)} records to train on; expected many.")
-        full = completed(plan, len(train))
+        full = with_alignment(completed(plan, len(train)))
         held_out = held_out if held_out is not None and len(held_out) else None
         settled = _schedule(full, len(train))
         at, meter = _meter(full, settled, train, held_out, secret)
@@ -77,7 +78,9 @@ class Work:
     @property
     def unsafe(self) -> str:
         """Why there will be no guarantee; "" where there will be one."""
-        return f"{NO_GUARANTEE}." if self.plan.privacy.mode == "paper" else ""
+        reasons = {"paper": paper.NO_GUARANTEE, "none": plain.NO_GUARANTEE}
+        reason = reasons.get(self.plan.privacy.mode)
+        return "" if reason is None else f"{reason}."
 
     @property
     def refused(self) -> tuple[Refused, ...]:
@@ -122,7 +125,7 @@ class Work:
         )
         epsilon = accountant.epsilon_spent([event], delta=self.delta)
         # Held-out records pay for the figures, others for the weights: the larger holds for all.
-        epsilon = max(epsilon, self.plan.privacy.epsilon) if self.is_noised else epsilon
+        epsilon = max(epsilon, self.plan.privacy.budget) if self.is_noised else epsilon
         covers = (*_COVERS, _FIGURES) if self.is_noised else _COVERS
         return Guarantee(epsilon, self.delta, covers=covers, not_covered=_NOT_COVERED)
 
@@ -157,8 +160,10 @@ def _schedule(plan: Plan, records: int) -> Schedule:
         noise_multiplier=1.0,
         delta=privacy.delta,
     )
+    if privacy.mode == "none":
+        return replace(one, noise_multiplier=0.0)
     multiplier = accountant.noise_multiplier_for(
-        epsilon=privacy.epsilon,
+        epsilon=privacy.budget,
         delta=one.delta,
         rate=one.rate,
         steps=one.steps * len(plan.models),
@@ -167,7 +172,7 @@ def _schedule(plan: Plan, records: int) -> Schedule:
 
 
 def _meter(
-    plan: Plan, settled: Schedule, train: Labelled, held_out: Labelled | None, secret: bytes
+    plan: Plan, settled: Schedule, train: Data, held_out: Data | None, secret: bytes
 ) -> tuple[frozenset[int], Meter]:
     """When held-out records are looked at, and what tells of them.
 
@@ -175,7 +180,7 @@ def _meter(
     on the way, only as many as the noise leaves readable.
     """
     models, steps = len(plan.models), settled.steps
-    exact = plan.data.public_validation or plan.privacy.mode == "paper"
+    exact = plan.data.public_validation or plan.privacy.mode != "sound"
     told_at = sorted(even_steps(steps, plan.training.epochs))
     on_the_way = len(told_at) - 1
     while True:
@@ -184,7 +189,7 @@ def _meter(
             on_the_way=on_the_way * models,
             last=models if plan.fusion is None else models + 1,
             classes=len(train.classes),
-            budget=None if exact else (plan.privacy.epsilon, settled.delta),
+            budget=None if exact else (plan.privacy.budget, settled.delta),
         )
         if not on_the_way or meter.blur(0 if held_out is None else len(held_out))[0] <= _BLUR:
             chosen = even_steps(len(told_at), on_the_way + 1)

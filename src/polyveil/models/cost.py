@@ -10,12 +10,12 @@ these a few per cent. Papers often print multiply-adds as "FLOPs": compare `mult
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from polyveil.models import checks
@@ -67,22 +67,30 @@ class Cost:
         return "\n".join(lines)
 
 
-def cost(model: nn.Module, input_shape: tuple[int, int, int]) -> Cost:
-    """Cost of one forward pass of one image, in evaluation mode.
+def cost(
+    model: nn.Module, input_shape: tuple[int, int, int] | Mapping[str, tuple[int, ...]]
+) -> Cost:
+    """Cost of one forward pass of one record, in evaluation mode.
 
     Args:
-      model: maps images [N, channels, height, width] to logits; left in the mode it was in.
-      input_shape: (channels, height, width).
+      model: maps images [N, channels, height, width] to logits, or a dict of tensors [N, *shape]
+        to anything; left in the mode it was in.
+      input_shape: (channels, height, width), or modality -> shape.
     """
-    checks.image_shape("input_shape", input_shape)
+    if not isinstance(input_shape, Mapping):
+        checks.image_shape("input_shape", input_shape)
     device = next((one.device for one in model.parameters()), torch.device("cpu"))
-    image = torch.zeros(1, *input_shape, device=device)
+    record: Tensor | dict[str, Tensor] = (
+        {name: torch.zeros(1, *shape, device=device) for name, shape in input_shape.items()}
+        if isinstance(input_shape, Mapping)
+        else torch.zeros(1, *input_shape, device=device)
+    )
     training = model.training
     counter = FlopCounterMode(display=False, custom_mapping=_MISSING)
     model.eval()
     try:
         with torch.no_grad(), counter:
-            model(image)
+            model(record)
     finally:
         model.train(training)
     return Cost(_parameters(model), counter.get_total_flops(), _modules(model, counter))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyveil.errors import UsageError
-from polyveil.learn.labelled import Labelled, read_labelled
+from polyveil.learn.labelled import read_labelled
+from polyveil.learn.modalities import Data
 from polyveil.learn.plan import Plan
 from polyveil.privacy.key import ProjectKey
 from polyveil.privacy.ledger import content_hash
@@ -59,15 +60,21 @@ def keyed(purpose: str, name: str) -> str:
     return ProjectKey.load_or_create().mac(purpose, name).hex()[:32]
 
 
-def records(plan: Plan, run: str) -> tuple[Labelled, Labelled | None]:
+def records(plan: Plan, run: str) -> tuple[Data, Data | None]:
     """(trained on, measured on) in the run of that id.
 
     Who is held out follows from the run's id under the project key and from the record alone, so
     that the same call says it again after the run has forgotten its own secret.
     """
-    everything, elsewhere = read_labelled(plan.data), plan.data.validation
+    key, elsewhere = ProjectKey.load_or_create().mac("held out", run), plan.data.validation
+    if plan.data.inputs is not None:
+        from polyveil.tasks.modalities import read_modalities  # pictures alone need none of it
+
+        joint = read_modalities(plan)
+        if isinstance(elsewhere, Path):
+            return joint, read_modalities(plan, path=elsewhere, like=joint)
+        return joint.held_out(elsewhere, key) if elsewhere else (joint, None)
+    alone = read_labelled(plan.data)
     if isinstance(elsewhere, Path):
-        return everything, read_labelled(plan.data, path=elsewhere, like=everything)
-    if elsewhere == 0:
-        return everything, None
-    return everything.held_out(elsewhere, ProjectKey.load_or_create().mac("held out", run))
+        return alone, read_labelled(plan.data, path=elsewhere, like=alone)
+    return alone.held_out(elsewhere, key) if elsewhere else (alone, None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train a classifier of pictures within a stated privacy budget, and charge the ledger.
+"""Train within a stated privacy budget, and charge the ledger: pictures, or people to recognise.
 
     polyveil.train("plan.toml", out="run")
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyveil import _optional
-from polyveil.learn.plan import Plan
+from polyveil.learn.plan import RECOGNISER, Plan
 
 if TYPE_CHECKING:
     from polyveil.learn.outcome import TrainReport
@@ -55,5 +55,8 @@ def train(
         plan = Plan.of(plan)
     elif not isinstance(plan, Plan):
         plan = Plan.read(Path(plan))
+    if any(one.name == RECOGNISER for one in plan.models):
+        for module in ("onnx", "onnxscript"):  # said before the training, not after it
+            _optional.require(module, extra="export", purpose="A recogniser's network")
     settings = Settings(Path(out), dry_run, ledger, on_progress or silence)
     return carry_out(plan, settings)

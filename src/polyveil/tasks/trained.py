@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from polyveil.learn.history import Measured
+from polyveil.learn.modalities import Multimodal
+from polyveil.learn.objective import network
 from polyveil.learn.outcome import DataFacts, ModelFacts, TrainReport, counted
 from polyveil.learn.result_folder import weights_file
-from polyveil.learn.run import Run, count, network
+from polyveil.learn.run import Run, count
 from polyveil.learn.run_folder import RunState
 from polyveil.learn.work import Work
 from polyveil.models.cost import cost
@@ -105,10 +107,11 @@ def _data(work: Work, data_set: str) -> DataFacts:
         token=data_set,
         records=len(work.train),
         held_out=held_out,
-        shape=work.train.shape,
+        shape=() if isinstance(work.train, Multimodal) else work.train.shape,
         classes=work.train.classes,
         measured=_how_measured(work, held_out),
         blur=work.meter.blur(held_out) if held_out else (0.0, 0.0),
+        inputs=work.train.shapes if isinstance(work.train, Multimodal) else {},
     )
 
 
@@ -139,7 +142,8 @@ def _models(work: Work, runs: Sequence[Run]) -> tuple[ModelFacts, ...]:
     facts = []
     for at, plan in enumerate(work.plan.models):
         made = runs[at].model if runs else network(plan, work.train)
-        price = cost(made, work.train.shape)
+        train = work.train
+        price = cost(made, train.shapes if isinstance(train, Multimodal) else train.shape)
         facts.append(
             ModelFacts(
                 name=plan.name,

@@ -26,6 +26,7 @@ from polyveil.learn.result_folder import read_result, write_result
 from polyveil.learn.run import Run
 from polyveil.learn.run_folder import RunFolder, check_place, is_open, opened
 from polyveil.learn.work import Work
+from polyveil.models.recognition.system import MultimodalRecogniser
 from polyveil.privacy.ledger import Ledger, Reservation
 from polyveil.tasks import about
 from polyveil.tasks.run_data import Sources, keyed, records
@@ -99,8 +100,19 @@ def _trained(
             )
             files = [facts.file for facts in report.models]
             weights = {file: run.weights() for file, run in zip(files, runs, strict=True)}
-            write_result(folder, report, weights, job)
+            write_result(folder, report, weights, job, _others(work, runs[0], folder.state.run))
     return report
+
+
+def _others(work: Work, run: Run, name: str) -> dict[str, bytes]:
+    """What a recogniser leaves beside its weights; nothing for other networks."""
+    if not isinstance(run.model, MultimodalRecogniser):
+        return {}
+    from polyveil.tasks.modalities import front_ends
+    from polyveil.tasks.recogniser_files import recogniser_files
+
+    with run.as_released():
+        return recogniser_files(run.model, front_ends(work.plan.data), work.train.classes, name)
 
 
 @contextmanager
@@ -147,7 +159,7 @@ def _reserve(
 ) -> Reservation:
     return ledger.reserve(
         data_set,
-        epsilon=work.plan.privacy.epsilon,
+        epsilon=work.plan.privacy.budget,
         delta=work.delta,
         run=folder.state.run,
         purpose=purpose,
@@ -166,12 +178,12 @@ def _settle(
                     continue  # an earlier process got as far as this
                 reservation = ledger.reserve(
                     data_set,
-                    epsilon=plan.privacy.epsilon,
+                    epsilon=plan.privacy.budget,
                     delta=delta,
                     run=report.run,
                     purpose=purpose,
                 )
-                ledger.commit(reservation, epsilon=min(epsilon, plan.privacy.epsilon), delta=delta)
+                ledger.commit(reservation, epsilon=min(epsilon, plan.privacy.budget), delta=delta)
     folder.close_for_good()
 
 

@@ -28,9 +28,10 @@ from polyveil.attack.canary.one_run import OneRunAudit, OneRunEvidence, enough_c
 from polyveil.attack.examples import Examples
 from polyveil.attack.result import AttackResult
 from polyveil.learn.labelled import Labelled
+from polyveil.learn.objective import network, pictures
 from polyveil.learn.private import PrivateTraining
 from polyveil.learn.rows import Rows, rows_for
-from polyveil.learn.run import in_units_of_threshold, network, optimizer, thresholds
+from polyveil.learn.run import in_units_of_threshold, optimizer, thresholds
 from polyveil.learn.views import views
 from polyveil.learn.work import Work
 
@@ -132,7 +133,7 @@ class WorkProcedure:
         return max(min(_FEW, most), min(most, int(rows) - int(made.included.sum())))
 
     def _canaries(self, count: int, seed: int) -> Canaries:
-        train = self.work.train
+        train = pictures(self.work.train)
         data = Examples({"image": torch.from_numpy(train.images)}, torch.from_numpy(train.labels))
         return Canaries.like(data, count=count, classes=len(train.classes), seed=seed)
 
@@ -152,7 +153,7 @@ class WorkProcedure:
 
     def _prepared(self, number: int, made: Canaries, records: int) -> _Prepared:
         """Rows of the first records and of all canaries: the same for every run of a network."""
-        data = _joined(self.work.train, made, records)
+        data = _joined(pictures(self.work.train), made, records)
         with torch.random.fork_rng(devices=[]):
             values = rows_for(self._network(number), data, views=self._views).values
         return _Prepared(number, records, values, torch.from_numpy(data.labels))
@@ -193,7 +194,8 @@ class WorkProcedure:
         chosen = torch.from_numpy(np.concatenate([np.arange(real), real + inside]))
         which = torch.from_numpy(np.concatenate([np.full(real, -1), inside]))
         model = self._network(prepared.number)
-        rows = replace(rows_for(model, _first(train), views=self._views), values=prepared.values)
+        first = _first(pictures(train))
+        rows = replace(rows_for(model, first, views=self._views), values=prepared.values)
         marked = Marked(rows.network, made.examples)
         used = optimizer(marked, plan.training)
         private = PrivateTraining(
@@ -245,7 +247,7 @@ def audit_work(
       NotPrivate: it cannot be trained with a guarantee.
     """
     procedure = WorkProcedure(work)
-    claim = work.plan.privacy.epsilon if claimed is None else claimed
+    claim = work.plan.privacy.budget if claimed is None else claimed
     audit = OneRunAudit(
         claimed=claim,
         facts=procedure.facts,

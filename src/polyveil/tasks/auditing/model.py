@@ -23,8 +23,8 @@ from polyveil.attack.poisoning.backdoor import THREAT as BACKDOOR
 from polyveil.attack.splits import prove_disjoint
 from polyveil.errors import UsageError
 from polyveil.interval import clopper_pearson
+from polyveil.learn.objective import network, pictures
 from polyveil.learn.plan import Plan
-from polyveil.learn.run import network
 from polyveil.privacy.key import ProjectKey
 from polyveil.report.audit import Claim, System, Untested
 from polyveil.tasks.auditing.attribute import attribute_step
@@ -75,8 +75,8 @@ def prepare_run(folder: Path, plan: Path, *, seed: int) -> Prepared:
     report, guarantee = run.report, run.report.guarantee
     model = AuditedModel(
         run.classifier,
-        members=as_examples(run.work.train),
-        others=as_examples(run.work.held_out),
+        members=as_examples(pictures(run.work.train)),
+        others=as_examples(pictures(run.work.held_out)),
         recipe=AsTheTarget(run.work),
         unprotected=PlainTraining(lambda: _untrained(run), epochs=_EPOCHS),
         build=lambda: _untrained(run),

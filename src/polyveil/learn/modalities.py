@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labelled records of several modalities in memory; some may lack some of them.
+
+What a network reads of a record is made beforehand, by fixed rules and from that record alone, so
+that a promise about one record holds from its file on. Rows of what is missing are zeros, and the
+mask says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyveil.errors import UsageError
+from polyveil.learn.labelled import Labelled, held_out_number
+from polyveil.records.record import Refused
+
+Numbers: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Multimodal:
+    """Records with their classes.
+
+    Attributes:
+      inputs: modality -> float32 (n, *shape); zeros where a record lacks it. Secret.
+      present: bool (n, modalities), columns in the order of `inputs`; at least one in a row.
+      labels: int64 (n,), index into `classes`. Secret.
+      classes: their names. Public: a model that tells them apart states them.
+      refused: records that could not be used, each with the reason.
+      spreads: modality -> how far off an autoencoder may be, in units of the input; a fixed fact
+        of the reading, never measured on the records.
+    """
+
+    inputs: Mapping[str, Numbers] = field(repr=False)
+    present: NDArray[np.bool_] = field(repr=False)
+    labels: NDArray[np.int64] = field(repr=False)
+    classes: tuple[str, ...]
+    refused: tuple[Refused, ...] = ()
+    spreads: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rows = {len(one) for one in self.inputs.values()} | {len(self.labels)}
+        if len(rows) != 1 or self.present.shape != (len(self.labels), len(self.inputs)):
+            raise UsageError(
+                f"records: {sorted(rows)} rows and a mask {self.present.shape}; expected one row "
+                "a record everywhere and one column a modality."
+            )
+        if not self.present.any(axis=1).all():
+            raise UsageError("records: a row without any modality; expected at least one.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Modality -> shape of one record."""
+        return {name: values.shape[1:] for name, values in self.inputs.items()}
+
+    def held_out(self, share: float, key: bytes) -> tuple[Multimodal, Multimodal]:
+        """(the rest, about `share` of the records), by a keyed hash of each record alone.
+
+        Equal records stay together, so none is both trained on and measured.
+        """
+        bound = int(share * 2**64)
+        out = np.array(
+            [
+                held_out_number(key, self._content(row), int(label)) < bound
+                for row, label in enumerate(self.labels)
+            ],
+            dtype=bool,
+        )
+        return self.where(~out), self.where(out)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Multimodal:
+        """The chosen records; classes stay."""
+        inputs = {name: values[chosen] for name, values in self.inputs.items()}
+        return replace(
+            self, inputs=inputs, present=self.present[chosen], labels=self.labels[chosen]
+        )
+
+    def _content(self, row: int) -> bytes:
+        digest = hashlib.sha256(self.present[row].tobytes())
+        for values in self.inputs.values():
+            digest.update(values[row].tobytes())
+        return digest.digest()
+
+
+Data: TypeAlias = Labelled | Multimodal
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One record, read: what a network takes of it.
+
+    Attributes:
+      inputs: modality -> float32, those that it has. Secret.
+      label: name of its class. Secret.
+    """
+
+    inputs: Mapping[str, Numbers] = field(repr=False)
+    label: str = field(repr=False)
+
+
+def stacked(
+    examples: Iterable[Example],
+    shapes: Mapping[str, tuple[int, ...]],
+    classes: tuple[str, ...],
+    refused: Iterable[Refused] = (),
+    spreads: Mapping[str, float] | None = None,
+) -> Multimodal:
+    """Examples as one value.
+
+    Args:
+      shapes: modality -> shape, in the order of the network's inputs.
+      classes: names that labels are looked up in.
+    """
+    rows = list(examples)
+    inputs = {
+        name: np.zeros((len(rows), *shape), dtype=np.float32) for name, shape in shapes.items()
+    }
+    present = np.zeros((len(rows), len(shapes)), dtype=bool)
+    number = {name: at for at, name in enumerate(classes)}
+    labels = np.zeros(len(rows), dtype=np.int64)
+    for row, example in enumerate(rows):
+        labels[row] = number[example.label]
+        for column, name in enumerate(shapes):
+            if name in example.inputs:
+                inputs[name][row] = example.inputs[name]
+                present[row, column] = True
+    return Multimodal(inputs, present, labels, classes, tuple(refused), dict(spreads or {}))

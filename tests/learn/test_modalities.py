@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of several modalities: what is missing stays missing, and holding out moves no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_people import SHAPES, people
+
+from polyveil.errors import UsageError
+from polyveil.learn.modalities import Example, stacked
+
+KEY = bytes(32)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()).filter(any), min_size=1, max_size=6))
+def test_what_a_record_lacks_is_zero_and_masked(rows: list[tuple[bool, bool]]) -> None:
+    ones = {name: np.ones(shape, np.float32) for name, shape in SHAPES.items()}
+    examples = [
+        Example({name: ones[name] for name, here in zip(SHAPES, row, strict=True) if here}, "a")
+        for row in rows
+    ]
+    made = stacked(examples, SHAPES, ("a", "b"))
+    assert np.array_equal(made.present, np.array(rows)) and made.shapes == SHAPES
+    for column, name in enumerate(SHAPES):
+        filled = made.inputs[name].reshape(len(rows), -1)
+        assert np.array_equal(filled.all(axis=1), made.present[:, column])
+        assert np.array_equal(filled.any(axis=1), made.present[:, column])
+
+
+def test_one_more_record_moves_no_other_between_the_parts() -> None:
+    everyone = people()
+    fewer = everyone.where(np.arange(len(everyone)) != 5)
+    inside, _ = everyone.held_out(0.3, KEY)
+    again, _ = fewer.held_out(0.3, KEY)
+    rows = {one.tobytes() for one in inside.inputs["face"]}
+    assert {one.tobytes() for one in again.inputs["face"]} <= rows
+    assert 0 < len(inside) < len(everyone) and len(inside) - len(again) in {0, 1}
+
+
+def test_a_mask_and_rows_that_do_not_fit_are_refused() -> None:
+    made = people()
+    with pytest.raises(UsageError, match="one row a record"):
+        replace(made, labels=made.labels[:-1])
+    with pytest.raises(UsageError, match="without any modality"):
+        replace(made, present=np.zeros_like(made.present))
+
+
+def test_nothing_of_the_records_is_printed() -> None:
+    assert "array" not in repr(people())
