@@ -120,17 +120,23 @@ class MultimodalRecogniser(nn.Module):
           UsageError: unknown modality, shape that does not fit, or a record with nothing present.
         """
         names, mask = self._checked(inputs, present)
-        embeddings, codes, bounds = {}, {}, {}
+        codes, bounds = {}, {}
         for name, here in zip(names, mask.unbind(1), strict=True):
             # Before anything else, so that no NaN of a missing row reaches a gradient.
             x = torch.where(here.reshape(-1, *(1,) * (inputs[name].dim() - 1)), inputs[name], 0.0)
             codes[name], bound = self._code(name, x, (noise or {}).get(name))
             if bound is not None:
                 bounds[name] = torch.where(here, bound, torch.zeros_like(bound))
-            features = self.encoders[slot(name)](codes[name])
-            embeddings[name] = self.projections[slot(name)](features)
-        fused = self.fusion(embeddings, mask)
-        return Recognised(fused, self.head(fused), embeddings, codes, bounds, mask)
+        return self._recognised(codes, bounds, mask)
+
+    def recognise(self, codes: Mapping[str, Tensor], present: Tensor) -> Recognised:
+        """What follows the codes, alone: for codes that were made, or kept, elsewhere.
+
+        Args:
+          codes: modality -> float32 as in `Recognised.codes`, in the network's order.
+          present: bool [records, modalities passed].
+        """
+        return self._recognised(dict(codes), {}, present)
 
     def losses(
         self,
@@ -148,7 +154,10 @@ class MultimodalRecogniser(nn.Module):
         Raises:
           UsageError: as `forward`, or identities that are none.
         """
-        found = self(inputs, present, noise)
+        return self.losses_of(self(inputs, present, noise), identities)
+
+    def losses_of(self, found: Recognised, identities: Tensor) -> Losses:
+        """Losses of records that were recognised already; as of `losses`."""
         self._check_identities(identities, found)
         identity = functional.cross_entropy(found.logits, identities, reduction="none")
         zero = torch.zeros_like(identity)
@@ -171,6 +180,16 @@ class MultimodalRecogniser(nn.Module):
     def samples(self) -> bool:
         """Whether the next call draws codes at random."""
         return any(isinstance(one, VAE) and one.samples for one in self.coders.values())
+
+    def _recognised(
+        self, codes: dict[str, Tensor], bounds: dict[str, Tensor], mask: Tensor
+    ) -> Recognised:
+        embeddings = {
+            name: self.projections[slot(name)](self.encoders[slot(name)](code))
+            for name, code in codes.items()
+        }
+        fused = self.fusion(embeddings, mask)
+        return Recognised(fused, self.head(fused), embeddings, codes, bounds, mask)
 
     def _alignment(self, found: Recognised, identities: Tensor) -> Tensor:
         kind = self.config.alignment
