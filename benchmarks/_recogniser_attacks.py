@@ -3,10 +3,10 @@
 
 `reconstruction`: whoever holds the codes (all that the recogniser sees of an input) and the network
 rebuilds the inputs. He asks for the codes of people of his own, several times each, averages the
-noise away, and learns the way back: by ridge regression, and by the autoencoder's own decoder,
-trained further (a perceptron where there is no autoencoder). The better one on people he held out
-is used. He is judged by RE beside that of his mean, and by whether a matcher that was trained
-apart, on his people, takes what he rebuilt for another record of the same person.
+noise away, and learns the way back: by ridge regression, and by the autoencoder's own decoder with
+its mistakes corrected (a perceptron where there is no autoencoder). The better one on people he
+held out is used. He is judged by RE beside that of his mean, and by whether a matcher that was
+trained apart, on his people, takes what he rebuilt for another record of the same person.
 
 `evasion`: the attacker changes inputs by at most epsilon a value until the network names another
 person. Gradients are means over the network's noise, errors are judged by a majority of answers.
@@ -37,7 +37,7 @@ from polyveil.attack.examples import Examples, Inputs
 from polyveil.attack.inversion.controls import Parts
 from polyveil.attack.inversion.decoder import Decoder, Pairs, Ridge, Trained
 from polyveil.attack.inversion.encoder import Encoder
-from polyveil.attack.inversion.given import Given
+from polyveil.attack.inversion.given import Corrected, Given
 from polyveil.attack.inversion.network import Perceptron, Schedule
 from polyveil.attack.inversion.reconstruction import errors, r_squared
 from polyveil.attack.protocol import carry_out
@@ -55,8 +55,7 @@ EPSILON = (8 / 255) / 0.1
 of what is standardised. A choice, stated beside every figure."""
 REPEATS = 32
 """Answers that the attacker averages, of each record."""
-MEAN_SCHEDULE = Schedule(epochs=40, patience=6, rate=5e-4)
-GIVEN_SCHEDULE = Schedule(epochs=30, patience=5, rate=3e-4)
+SHORT = Schedule(epochs=40, patience=6)
 
 
 @dataclass(frozen=True)
@@ -106,6 +105,7 @@ def reconstruction(
     targets: Examples,
     *,
     repeats: int = REPEATS,
+    thorough: bool = False,
     seed: int = 0,
 ) -> dict[str, Rebuilt]:
     """Modality -> what an attacker rebuilds of the targets.
@@ -116,34 +116,39 @@ def reconstruction(
         the matcher); targets: whose codes he holds. The labels of the two have nothing to do with
         each other: that nobody is on both sides is the caller's to see to; records are checked.
       repeats: answers averaged for each record, where answers are random.
+      thorough: tries more decoders, for minutes.
     """
     parts = {"attacker": background.digests(), "targets": targets.digests()}
     if not prove_disjoint(parts).disjoint:
         raise ValueError("a record is on both sides: expected an attacker with his own people.")
     return {
-        name: _rebuilt(system, name, background, targets, repeats=repeats, seed=seed)
+        name: _rebuilt(system, name, background, targets, repeats, thorough, seed)
         for name in targets.inputs
     }
 
 
 def coder(system: nn.Module, name: str) -> Encoder:
     """The code of one modality as the target of an inversion."""
+    held = system.coders[slot(name)] if hasattr(system, "coders") else None
 
     def embed(inputs: Inputs) -> Tensor:
         with evaluating(system):
+            if isinstance(held, VAE):  # the same numbers, without what is done with them
+                return held.encode(inputs[name]).code
             found: Tensor = system({name: inputs[name]}).codes[name]
         return found
 
     return Encoder(embed)
 
 
-def decoders(system: nn.Module, name: str) -> tuple[Decoder, ...]:
-    """What the attacker tries: with an autoencoder its own decoder, which he got with it."""
+def decoders(system: nn.Module, name: str, *, thorough: bool = False) -> tuple[Decoder, ...]:
+    """What the attacker tries: with an autoencoder its own decoder, which he got with it;
+    `thorough`: also trained further, for minutes."""
     held = system.coders[slot(name)] if hasattr(system, "coders") else None
     if not isinstance(held, VAE):
-        return Ridge(), Perceptron(schedule=MEAN_SCHEDULE)
-    own = Given(_Decoder(held), held.config.code, held.config.shape, GIVEN_SCHEDULE)
-    return Ridge(), own
+        return Ridge(), Perceptron(schedule=SHORT)
+    own = Given(_Decoder(held), held.config.code, held.config.shape)
+    return (Ridge(), Corrected(own), own) if thorough else (Ridge(), Corrected(own))
 
 
 class _Decoder(nn.Module):
@@ -162,8 +167,8 @@ def _rebuilt(
     name: str,
     background: Examples,
     targets: Examples,
-    *,
     repeats: int,
+    thorough: bool,
     seed: int,
 ) -> Rebuilt:
     target = coder(system, name)
@@ -176,7 +181,7 @@ def _rebuilt(
     original = known[name].float()
     who, people = background.labels.numpy(), targets.labels.numpy()
     parts = _split(who, seed)
-    best, way = _best(decoders(system, name), Pairs(seen, original), parts, seed)
+    best, way = _best(decoders(system, name, thorough=thorough), Pairs(seen, original), parts, seed)
     values = way.reconstruct(held).detach().numpy()
     single = parts.fit(best, Pairs(once[0], original), seed=seed) if rounds > 1 else way
     truth = victims[name].numpy()

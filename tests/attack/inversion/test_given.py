@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from polyveil.attack.inversion.decoder import Pairs, Ridge
-from polyveil.attack.inversion.given import Given
+from polyveil.attack.inversion.given import Corrected, Given
 from polyveil.attack.inversion.network import Perceptron, Schedule
 
 SHORT = Schedule(epochs=3, rate=1e-4)
@@ -68,3 +68,28 @@ def test_it_suits_its_own_shape_alone() -> None:
     given = Given(Squared(), (2, 3), (1, 4, 5))
     assert given.suits((1, 4, 5))
     assert not given.suits((1, 5, 4))
+
+
+def test_what_the_right_decoder_misses_by_a_line_is_corrected() -> None:
+    way, known, held = pairs()
+    tilt = torch.randn(6, 20)
+    tilted = [
+        Pairs(one.seen, one.original + (one.seen @ tilt).reshape(-1, 1, 4, 5) - 3)
+        for one in (known, held)
+    ]
+    found = Corrected(Given(way, (2, 3), (1, 4, 5))).fit(*tilted, seed=0)
+    mean = float((tilted[1].original - tilted[0].original.mean(0)).square().mean())
+    assert found.error < 1e-3 * mean
+    assert Ridge().fit(*tilted, seed=0).error > 0.1 * mean
+    rebuilt = found.reconstruct(held.seen)
+    assert float((rebuilt - tilted[1].original).square().mean()) < 1e-3 * mean
+
+
+def test_a_useless_decoder_corrected_is_about_as_good_as_ridge() -> None:
+    _, known, held = pairs(400)
+    silent = nn.Sequential(nn.Flatten(), nn.Linear(6, 20), nn.Unflatten(1, (1, 4, 5)))
+    found = Corrected(Given(silent, (2, 3), (1, 4, 5))).fit(known, held, seed=0)
+    assert found.error < 1.05 * Ridge().fit(known, held, seed=0).error
+    short = [Pairs(one.seen[:, :4], one.original) for one in (known, held)]
+    other = Corrected(Given(silent, (2, 3), (1, 4, 5))).fit(*short, seed=0)
+    assert other.error == Ridge().fit(*short, seed=0).error
