@@ -5,6 +5,7 @@ Embeddings of any encoder come in as arrays; what is kept are keyed, revocable t
 are open-set: "unknown" is an answer, at a stated rate of false accepts.
 """
 
+from polyveil.recognize.centre import Centre
 from polyveil.recognize.decision import (
     Decider,
     Identified,
@@ -25,6 +26,7 @@ from polyveil.recognize.threshold import Threshold
 from polyveil.recognize.trials import Split, Trials
 
 __all__ = [
+    "Centre",
     "Cohort",
     "Comparison",
     "Decider",
