@@ -52,12 +52,13 @@ def by_hand(layer: ODConv, x: Tensor) -> Tensor:
     """Record after record: mix the kernels, weigh, and call torch's own convolution."""
     config = layer.config
     convolve = (functional.conv1d, functional.conv2d)[len(config.kernel) - 1]
-    shape = (config.filters, config.channels // config.groups, *config.kernel)
+    shape = (config.filters, -1, config.channels // config.groups, *config.kernel)
+    kernels = layer.weight.reshape(shape)
     rows = []
     for row in x:
         found = layer.attention(row[None])
         mixture = torch.ones(1) if found.kernel is None else found.kernel[0]
-        weight = sum(share * layer.weight[:, k].reshape(shape) for k, share in enumerate(mixture))
+        weight = sum(share * kernels[:, k] for k, share in enumerate(mixture))
         if found.spatial is not None:
             weight = weight * found.spatial[0].reshape(config.kernel)
         ones = (1,) * len(config.kernel)
@@ -122,7 +123,9 @@ def test_is_a_plain_convolution_where_every_attention_is_one(form: dict[str, int
         bias=False,
     )
     with torch.no_grad():
-        plain.weight.copy_(layer.weight[:, -1].reshape(plain.weight.shape))
+        plain.weight.copy_(
+            layer.weight[config.kernels - 1 :: config.kernels].reshape(plain.weight.shape)
+        )
     torch.testing.assert_close(layer(x), plain(x), atol=2e-5, rtol=1e-4)
 
 
