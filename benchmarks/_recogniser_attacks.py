@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from _chimeric_sets import Set
 from _matcher import chance, chosen_matcher
 from polyveil.attack.classifier import Classifier, evaluating
 from polyveil.attack.evasion.attack import Evasion
@@ -47,6 +48,7 @@ from polyveil.interval import Interval, bootstrap, clopper_pearson
 from polyveil.models.recognition import Modality
 from polyveil.models.recognition.modality import slot
 from polyveil.models.vae import VAE
+from polyveil.recognize.chimeric import Pairing, Part
 
 Floats = NDArray[np.floating]
 Logits = Callable[[nn.Module, Inputs], Tensor]
@@ -99,10 +101,14 @@ class Rebuilt:
         }
 
 
+Sides = Examples | Mapping[str, Examples]
+"""Records of all modalities together, or of each modality apart, whose people need not agree."""
+
+
 def reconstruction(
     system: nn.Module,
-    background: Examples,
-    targets: Examples,
+    background: Sides,
+    targets: Sides,
     *,
     repeats: int = REPEATS,
     thorough: bool = False,
@@ -118,13 +124,51 @@ def reconstruction(
       repeats: answers averaged for each record, where answers are random.
       thorough: tries more decoders, for minutes.
     """
-    parts = {"attacker": background.digests(), "targets": targets.digests()}
-    if not prove_disjoint(parts).disjoint:
-        raise ValueError("a record is on both sides: expected an attacker with his own people.")
+    names = targets.inputs if isinstance(targets, Examples) else targets
     return {
-        name: _rebuilt(system, name, background, targets, repeats, thorough, seed)
-        for name in targets.inputs
+        name: _rebuilt(
+            system, name, _alone(background, name), _alone(targets, name), repeats, thorough, seed
+        )
+        for name in names
     }
+
+
+def sides(
+    one: Set, pairing: Pairing, *, part: Part = "evaluation", most: int = 800
+) -> tuple[dict[str, Examples], dict[str, Examples]]:
+    """Attacker's and targets' records of a chimeric set, modality by modality, each record once.
+
+    The attacker has all people of the background (on whom the autoencoders were trained: an
+    insider's data) and of development, `most` records at most, whole people; the targets are probe
+    records of the users.
+    """
+    known, targets = {}, {}
+    for source in one.sources:
+        values, people = one.arrays[source.modality], source.people
+        others = [*source.parts.get("background", ()), *source.parts.get("development", ())]
+        found: list[NDArray[np.intp]] = []
+        for person in others if part == "evaluation" else source.parts.get("background", ()):
+            rows = np.flatnonzero(people == person)
+            if sum(map(len, found)) + len(rows) <= most:
+                found.append(rows)
+        known[source.modality] = _examples(source.modality, values, found)
+        users = [user.people[source.modality] for user in pairing.users[part]]
+        probes = [source.rows(person, "probe") for person in users]
+        targets[source.modality] = _examples(source.modality, values, probes)
+    return known, targets
+
+
+def _examples(name: str, values: Floats, rows: list[NDArray[np.intp]]) -> Examples:
+    who = np.repeat(np.arange(len(rows)), [len(found) for found in rows])
+    return Examples({name: torch.from_numpy(values[np.concatenate(rows)])}, torch.from_numpy(who))
+
+
+def _alone(side: Sides, name: str) -> Examples:
+    """One modality's records, each once: a copy among the originals would be an easy find."""
+    whole = side if isinstance(side, Examples) else side[name]
+    one = Examples({name: whole.inputs[name]}, whole.labels)
+    _, first = np.unique(np.array(one.digests()), return_index=True)
+    return one.at(np.sort(first))
 
 
 def coder(system: nn.Module, name: str) -> Encoder:
@@ -171,6 +215,9 @@ def _rebuilt(
     thorough: bool,
     seed: int,
 ) -> Rebuilt:
+    proof = prove_disjoint({"attacker": background.digests(), "targets": targets.digests()})
+    if not proof.disjoint:
+        raise ValueError(f"{name}: a record is on both sides; expected people of the attacker's.")
     target = coder(system, name)
     known, victims = ({name: one.inputs[name]} for one in (background, targets))
     with torch.random.fork_rng(devices=[]):
@@ -232,9 +279,9 @@ class Strength:
     """
 
     searches: tuple[Search, ...] = (PGD(10, "margin"),)
-    averaging: int = 10
-    records: int = 60
-    checks: int = 4
+    averaging: int = 8
+    records: int = 40
+    checks: int = 3
     answers: int = 15
     radii: bool = False
 
