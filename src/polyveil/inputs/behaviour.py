@@ -7,7 +7,7 @@ fixed round numbers near what 168,000 typists do on average, so that most lie wi
     hold          ln(held / 100 ms) / 0.5
     down_down     ln(press to press / 200 ms) / 1.0; 0 for the first key
     gap           asinh(release to press / 50 ms) / 1.5, < 0 where keys overlap; 0 for the first
-    groups        a 1 for the group of the key, see `keys`
+    groups        a 1 for the group of the key, see `keys`; by default one group holds every key
 
 Other traces come as they are, less `centre`, over `scale`, which the plan gives.
 
@@ -51,7 +51,7 @@ class BehaviourReader:
     """
 
     steps: int = 64
-    keys: str = "hands"
+    keys: str = "none"
     centre: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     part: tuple[float, ...] = parts.WHOLE

