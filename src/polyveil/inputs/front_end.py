@@ -21,6 +21,8 @@ from polyveil.errors import UsageError
 from polyveil.inputs.behaviour import BehaviourReader
 from polyveil.inputs.face import FaceReader
 from polyveil.inputs.image import ImageReader
+from polyveil.inputs.prosody import ProsodyReader
+from polyveil.inputs.text import TextReader
 from polyveil.inputs.voice import VoiceReader
 from polyveil.records.record import Record
 
@@ -47,6 +49,8 @@ KINDS: Mapping[str, type[Reader]] = {
     "image": ImageReader,
     "voice": VoiceReader,
     "behaviour": BehaviourReader,
+    "text": TextReader,
+    "prosody": ProsodyReader,
 }
 """Kind of a front end -> its reader."""
 
@@ -65,7 +69,7 @@ class FrontEnd:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(channels, height, width) or (steps, features) of what `read` returns."""
+        """(channels, height, width), (steps, features) or (features,) of what `read` returns."""
         return self.reader.shape
 
     @property
@@ -108,9 +112,9 @@ def front_end(kind: str, **options: Any) -> FrontEnd:
     """The front end of a kind.
 
     Args:
-      kind: "face", "image", "voice" or "behaviour".
+      kind: a key of `KINDS`.
       options: fields of the kind's reader: `FaceReader`, `ImageReader`, `VoiceReader`,
-        `BehaviourReader`. Lists stand for tuples.
+        `BehaviourReader`, `TextReader`, `ProsodyReader`. Lists stand for tuples.
 
     Raises:
       UsageError: no such kind or option, or a value that it does not take.

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labelled records with what ties them together, and splits that cut no tie.
+
+Two records are tied when knowing one helps with the other apart from its class: the same actor, the
+same picture, the same author. A split that has one of them on each side measures memory. Ties join
+up: whoever is tied to both joins them, so that the unit of a split is a connected group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyveil.errors import UnreadableRecord, UsageError
+from polyveil.inputs import FrontEnd
+from polyveil.learn.modalities import Example, Multimodal, stacked
+from polyveil.records.record import Record, Refused
+
+Rows: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows of each part, rising; no tie runs between two parts unless `remarks` says so.
+
+    Attributes:
+      train, validation, test: indices.
+      remarks: plain sentences on how it was made.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """Records of one data set.
+
+    Attributes:
+      name: e.g. "CREMA-D".
+      records: not yet decoded. Secret.
+      labels: name of each record's class. Secret.
+      classes: their names, in order. Public.
+      ties: what each record may share with others, e.g. {"actor 1001"}. Secret.
+      refused: what could not be used, each with the reason.
+      remarks: plain sentences on how the set was made.
+    """
+
+    name: str
+    records: tuple[Record, ...] = field(repr=False)
+    labels: tuple[str, ...] = field(repr=False)
+    classes: tuple[str, ...]
+    ties: tuple[frozenset[str], ...] = field(repr=False)
+    refused: tuple[Refused, ...] = field(default=(), repr=False)
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.records:
+            why = f" First reason: {self.refused[0].reason}" if self.refused else ""
+            raise UsageError(f"{self.name}: no usable record among {len(self.refused)}.{why}")
+        if {len(self.labels), len(self.ties)} != {len(self.records)}:
+            raise UsageError(f"{self.name}: expected one label and one set of ties a record.")
+        if not set(self.labels) <= set(self.classes):
+            raise UsageError(f"{self.name}: expected labels among {', '.join(self.classes)}.")
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def split(self, *, validation: float, test: float, seed: int, apart: bool = True) -> Split:
+        """Parts of about these shares, with about the same classes in each.
+
+        Groups are dealt out in an order drawn by the seed, the large ones first, each to the part
+        that lacks its classes most. Small sets of large groups miss the shares: ask the parts.
+
+        Args:
+          validation, test: shares > 0 whose sum is below 1.
+          seed: another one, another split.
+          apart: False cuts ties, as many papers do; for comparing with them, never for a claim.
+
+        Raises:
+          UsageError: shares that leave a part empty.
+        """
+        if not (validation > 0 and test > 0 and validation + test < 1):
+            raise UsageError(
+                f"split: {validation} and {test}; expected two shares > 0 whose sum is below 1."
+            )
+        groups = grouped(self.ties) if apart else np.arange(len(self))
+        wanted = np.array([1 - validation - test, validation, test])
+        part = _dealt(groups, self._class_numbers(), wanted, seed)
+        rows = [np.flatnonzero(part == at) for at in range(3)]
+        if not all(len(some) for some in rows):
+            raise UsageError(
+                f"{self.name}: {len(set(groups.tolist()))} groups cannot fill three parts; "
+                "expected more groups, or other shares."
+            )
+        remark = (
+            "no actor, author or picture is in two parts"
+            if apart
+            else "ties were cut: the same actor, author or picture may be in two parts"
+        )
+        return Split(rows[0], rows[1], rows[2], (remark,))
+
+    def read(self, front_ends: Mapping[str, FrontEnd], rows: Rows | None = None) -> Multimodal:
+        """Records as numbers; those that cannot be read, or lack every modality, are refused.
+
+        Args:
+          front_ends: modality -> how it is read.
+          rows: which records, None for all.
+        """
+        chosen = range(len(self)) if rows is None else rows.tolist()
+        found = [_example(self.records[row], self.labels[row], front_ends) for row in chosen]
+        examples = [one for one in found if isinstance(one, Example)]
+        refused = [*self.refused, *(one for one in found if isinstance(one, Refused))]
+        shapes = {name: end.shape for name, end in front_ends.items()}
+        spreads = {name: end.spread for name, end in front_ends.items()}
+        return stacked(examples, shapes, self.classes, refused, spreads)
+
+    def _class_numbers(self) -> Rows:
+        number = {name: at for at, name in enumerate(self.classes)}
+        return np.array([number[label] for label in self.labels], dtype=np.intp)
+
+
+def grouped(ties: Sequence[frozenset[str]]) -> Rows:
+    """Number of the group that each record belongs to; groups share no tie."""
+    parent = list(range(len(ties)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    first: dict[str, int] = {}
+    for row, names in enumerate(ties):
+        for name in names:
+            parent[root(row)] = root(first.setdefault(name, row))
+    return np.unique([root(row) for row in range(len(ties))], return_inverse=True)[1]
+
+
+def _dealt(groups: Rows, labels: Rows, wanted: NDArray[np.float64], seed: int) -> Rows:
+    """Part of each record."""
+    classes = np.bincount(labels)
+    target = wanted[:, None] * classes
+    held = np.zeros_like(target)
+    number = int(groups.max()) + 1
+    counts = np.zeros((number, len(classes)))
+    np.add.at(counts, (groups, labels), 1)
+    order = np.random.default_rng(seed).permutation(number)
+    place = np.zeros(number, dtype=np.intp)
+    for group in order[np.argsort(-counts[order].sum(axis=1), kind="stable")]:
+        # How much nearer to its target each part comes, in shares of the part.
+        gain = ((target - held) * counts[group] / np.maximum(target, 1)).sum(axis=1)
+        place[group] = int(gain.argmax())
+        held[place[group]] += counts[group]
+    return place[groups]
+
+
+def _example(record: Record, label: str, front_ends: Mapping[str, FrontEnd]) -> Example | Refused:
+    try:
+        found = {name: end.read(record) for name, end in front_ends.items()}
+    except UnreadableRecord as error:
+        return Refused(record.id, "UnreadableRecord", str(error))
+    there = {name: one for name, one in found.items() if one is not None}
+    if not there:
+        reason = f"record: none of {', '.join(front_ends)}; expected one or more."
+        return Refused(record.id, "UnreadableRecord", reason)
+    return Example(there, label)

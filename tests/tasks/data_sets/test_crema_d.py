@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CREMA-D's layout, made up small: actors tied, frames found in every known place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+
+from polyveil.errors import UsageError
+from polyveil.inputs import front_end
+from polyveil.tasks.data_sets.crema_d import extract_frames, read_crema_d
+
+CLIPS = ("1001_DFA_ANG_XX", "1001_IEO_HAP_LO", "1002_DFA_SAD_XX", "1003_TIE_NEU_X")
+
+
+def sound(path: Path, hertz: float) -> None:
+    time = np.arange(16_000) / 16_000
+    wave = sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 6))
+    soundfile.write(path, 0.2 * np.asarray(wave), 16_000, subtype="PCM_16")
+
+
+@pytest.fixture
+def crema(tmp_path: Path) -> Path:
+    (tmp_path / "AudioWAV").mkdir()
+    for at, clip in enumerate(CLIPS):
+        sound(tmp_path / "AudioWAV" / f"{clip}.wav", 120 + 40 * at)
+    return tmp_path
+
+
+def with_frames(root: Path, *, folders: bool, name: str) -> None:
+    draw = np.random.default_rng(0)
+    for clip in CLIPS[:3]:
+        place = root / name / clip if folders else root / name
+        place.mkdir(parents=True, exist_ok=True)
+        for number in (1, 2, 3) if folders else (0,):
+            file = place / (f"{number:05d}.jpg" if folders else f"{clip}.jpg")
+            cv2.imwrite(str(file), draw.integers(0, 255, (24, 32, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"), [("frames", False), ("Image-01-FPS", True), ("VideoFlash", True)]
+)
+def test_layouts(crema: Path, name: str, folders: bool) -> None:
+    with_frames(crema, folders=folders, name=name)
+    data = read_crema_d(crema)
+    assert data.labels == ("anger", "happiness", "sadness", "neutral")
+    assert data.ties[0] == data.ties[1] == {"actor 1001"} and data.ties[2] == {"actor 1002"}
+    assert [record.person for record in data.records] == ["1001", "1001", "1002", "1003"]
+    middle = f"{name}/{CLIPS[0]}/00002.jpg" if folders else f"{name}/{CLIPS[0]}.jpg"
+    assert data.records[0].image_name == middle and data.records[3].image is None
+
+
+def test_reads_into_numbers_with_what_is_missing(crema: Path) -> None:
+    with_frames(crema, folders=False, name="frames")
+    (crema / "AudioWAV" / f"{CLIPS[0]}.wav").unlink()
+    ends = {"face": front_end("image", size=16, channels=1), "voice": front_end("prosody")}
+    found = read_crema_d(crema).read(ends)
+    assert found.present.tolist() == [[True, False], [True, True], [True, True], [False, True]]
+    assert found.inputs["voice"].shape == (4, 28) and not found.refused
+
+
+def test_frames_are_made_of_the_videos(crema: Path) -> None:
+    videos = crema / "VideoFlash"
+    videos.mkdir()
+    path = videos / f"{CLIPS[0]}.flv"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FLV1"), 10, (64, 48))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV writes no FLV")
+    for level in range(9):
+        writer.write(np.full((48, 64, 3), 25 * level, np.uint8))
+    writer.release()
+    (videos / f"{CLIPS[1]}.flv").write_bytes(b"no video")
+    with pytest.raises(UsageError, match="extract_frames"):
+        read_crema_d(crema)
+    assert extract_frames(crema) == 1
+    frame = cv2.imread(str(crema / "frames" / f"{CLIPS[0]}.jpg"))
+    assert frame.mean() == pytest.approx(100, abs=8)  # the fifth of nine frames
+    assert extract_frames(crema) == 0
+    data = read_crema_d(crema)
+    assert data.records[0].image is not None and data.records[1].image is None
+
+
+def test_foreign_names_are_refused_one_by_one(crema: Path) -> None:
+    with_frames(crema, folders=False, name="frames")
+    shutil.copy(crema / "AudioWAV" / f"{CLIPS[0]}.wav", crema / "AudioWAV" / "holiday.wav")
+    data = read_crema_d(crema)
+    assert len(data) == 4 and len(data.refused) == 1 and "holiday" not in data.refused[0].reason
+
+
+def test_another_layout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="AudioWAV"):
+        read_crema_d(tmp_path)
