@@ -57,7 +57,7 @@ def model_card(report: TrainReport) -> str:
         f"## Data\n\n{_data(report)}",
         f"## Network\n\n{_networks(report.models)}",
         f"## How good it is\n\n{_figures(report)}",
-        f"## Limits\n\n{_bullets(LIMITS if report.guarantee else (*UNSAFE, *LIMITS[1:2]))}",
+        f"## Limits\n\n{_bullets(LIMITS if report.guarantee else UNSAFE)}",
         f"## Use\n\n{_use(report)}",
         f"## Made by\n\n{_made_by(report)}",
     ]

@@ -18,6 +18,18 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Records were read.
+
+    Attributes:
+      records, of: so far, and in all.
+    """
+
+    records: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stepped:
     """A noised step is done.
 
@@ -39,7 +51,7 @@ class Told:
     measured: Measured
 
 
-Progress: TypeAlias = Said | Stepped | Told
+Progress: TypeAlias = Said | Read | Stepped | Told
 Listener: TypeAlias = Callable[[Progress], None]
 
 

@@ -7,19 +7,25 @@ a class must not be somebody's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.inputs import FrontEnd, front_end
 from polyveil.learn.labelled import class_name, in_order
 from polyveil.learn.modalities import Example, Multimodal, stacked
 from polyveil.learn.plan import RECOGNISER, DataPlan, Plan
+from polyveil.learn.progress import Listener, Read, silence
 from polyveil.privacy.key import ProjectKey
 from polyveil.records.record import Record, Refused
-from polyveil.records.source import open_source
+from polyveil.records.source import Source, open_source
 
 PERSON = "person"
+_AT_ONCE = 64
+"""Records that are read side by side, and held at once."""
 
 
 def front_ends(plan: DataPlan) -> dict[str, FrontEnd]:
@@ -41,7 +47,11 @@ def keyed_person(name: str) -> str:
 
 
 def read_modalities(
-    plan: Plan, *, path: Path | None = None, like: Multimodal | None = None
+    plan: Plan,
+    *,
+    path: Path | None = None,
+    like: Multimodal | None = None,
+    on_progress: Listener = silence,
 ) -> Multimodal:
     """Every usable record of the plan's data; or of `path`, with the classes of others.
 
@@ -51,7 +61,9 @@ def read_modalities(
     ends, refused, examples = front_ends(plan.data), [], []
     people = any(one.name == RECOGNISER for one in plan.models)
     allowed = plan.data.classes if like is None else like.classes
-    for item in _examples(path or plan.data.path, plan.data, ends, people=people):
+    source = open_source(path or plan.data.path)
+    for done, item in enumerate(_examples(source, plan.data, ends, people=people), start=1):
+        on_progress(Read(done, len(source)))
         if isinstance(item, Example) and (allowed is None or item.label in allowed):
             examples.append(item)
         elif isinstance(item, Refused):
@@ -68,23 +80,37 @@ def read_modalities(
 
 
 def _examples(
-    path: Path, plan: DataPlan, ends: Mapping[str, FrontEnd], *, people: bool
-) -> Iterator[Example | Refused]:
-    for item in open_source(path).records():
+    source: Source, plan: DataPlan, ends: Mapping[str, FrontEnd], *, people: bool
+) -> Iterator[Example | Refused | None]:
+    """One item a record, in order; None for people who are left for later."""
+
+    def read(item: Record | Refused) -> Example | Refused | None:
         if isinstance(item, Refused):
-            yield item
-            continue
+            return item
         try:
             label = _who(item) if people else class_name(item.row.get(plan.label), plan.label)
-            if people and not _chosen(label, plan.people):
-                continue
-            inputs = {name: end.read(item) for name, end in ends.items()}
-            there = {name: one for name, one in inputs.items() if one is not None}
-            if not there:
-                raise UnreadableRecord(f"record: none of {', '.join(ends)}; expected one or more.")
-            yield Example(there, label)
+            return _example(item, label, ends) if _chosen(label, plan.people) else None
         except UnreadableRecord as error:
-            yield Refused(item.id, "UnreadableRecord", str(error))
+            return Refused(item.id, "UnreadableRecord", str(error))
+
+    # Finding a face and decoding a sound leave the interpreter to others.
+    with ThreadPoolExecutor() as pool:
+        for some in _batched(source.records(), _AT_ONCE):
+            yield from pool.map(read, some)
+
+
+def _example(record: Record, label: str, ends: Mapping[str, FrontEnd]) -> Example:
+    inputs = {name: end.read(record) for name, end in ends.items()}
+    there = {name: one for name, one in inputs.items() if one is not None}
+    if not there:
+        raise UnreadableRecord(f"record: none of {', '.join(ends)}; expected one or more.")
+    return Example(there, label)
+
+
+def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _who(record: Record) -> str:
@@ -95,4 +121,6 @@ def _who(record: Record) -> str:
 
 def _chosen(token: str, share: float) -> bool:
     """Whether a person is among those who are trained on; of a token, whose digits are random."""
+    if share == 1:
+        return True
     return int(token[:16], 16) < share * 2**64

@@ -14,6 +14,7 @@ from polyveil.errors import UsageError
 from polyveil.learn.labelled import read_labelled
 from polyveil.learn.modalities import Data
 from polyveil.learn.plan import Plan
+from polyveil.learn.progress import Listener, silence
 from polyveil.privacy.key import ProjectKey
 from polyveil.privacy.ledger import content_hash
 
@@ -60,7 +61,7 @@ def keyed(purpose: str, name: str) -> str:
     return ProjectKey.load_or_create().mac(purpose, name).hex()[:32]
 
 
-def records(plan: Plan, run: str) -> tuple[Data, Data | None]:
+def records(plan: Plan, run: str, on_progress: Listener = silence) -> tuple[Data, Data | None]:
     """(trained on, measured on) in the run of that id.
 
     Who is held out follows from the run's id under the project key and from the record alone, so
@@ -70,9 +71,10 @@ def records(plan: Plan, run: str) -> tuple[Data, Data | None]:
     if plan.data.inputs is not None:
         from polyveil.tasks.modalities import read_modalities  # pictures alone need none of it
 
-        joint = read_modalities(plan)
+        joint = read_modalities(plan, on_progress=on_progress)
         if isinstance(elsewhere, Path):
-            return joint, read_modalities(plan, path=elsewhere, like=joint)
+            other = read_modalities(plan, path=elsewhere, like=joint, on_progress=on_progress)
+            return joint, other
         return joint.held_out(elsewhere, key) if elsewhere else (joint, None)
     alone = read_labelled(plan.data)
     if isinstance(elsewhere, Path):

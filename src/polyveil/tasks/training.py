@@ -86,7 +86,7 @@ def _trained(
     """Trains and writes the result; charges are reserved before and still to be committed."""
     with _nothing_kept_nothing_left(folder):
         settings.on_progress(Said("Reading the records."))
-        train, held_out = records(plan, folder.state.run)
+        train, held_out = records(plan, folder.state.run, settings.on_progress)
         work = Work.of(plan, train, held_out, folder.secret)
         planned = planned_report(work, sources.token)
         settings.on_progress(Said(f"Training {planned.intent}. {planned.budget}"))

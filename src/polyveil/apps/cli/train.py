@@ -30,13 +30,16 @@ EPILOG = """A plan is a small TOML file. The shortest one:
   epsilon = 3.0
 
 \b
-[data]      label, validation (share or path), public_validation, size, classes
-[model]     name (cnn, hierarchical-vit, ...) and its options; two [[model]] are fused
+[data]      label, validation (share or path), public_validation, size, classes,
+            inputs (modalities), people (share that a recogniser is trained on)
+[model]     name (cnn, hierarchical-vit, recogniser, ...) and its options; two
+            [[model]] are fused
 [fusion]    method: variance, inverse error, mean
 [privacy]   epsilon, delta, clipping, thresholds, quantile, mode
 [training]  epochs, batch_size, physical_batch, learning_rate, optimizer, momentum,
             seed, augment, flip, averaging"""
 
+_READING = "reading"
 INTERRUPTED = (
     "interrupted; the same command goes on where this one stopped, for the same charge. A run that "
     "kept nothing yet is not charged."
@@ -54,9 +57,9 @@ def train(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Train a classifier within a privacy budget and charge the ledger.
+    """Train a classifier or a recogniser within a privacy budget and charge the ledger.
 
-    Reads labelled pictures, refuses bad records one by one, sets the budget aside, trains, and
+    Reads labelled records, refuses bad ones one by one, sets the budget aside, trains, and
     writes weights with a model card that states the guarantee. A killed run goes on with the same
     command for the same charge; a finished one is a no-op. With --json, progress is one JSON
     object a line on stderr.
@@ -96,7 +99,7 @@ def _as_line(event: Progress) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Listener]:
-    from polyveil.learn.progress import Said, Stepped, Told
+    from polyveil.learn.progress import Read, Said, Stepped, Told
 
     with bars(note="figures", style="green") as drawn:
         tasks: dict[str, TaskID] = {}
@@ -104,6 +107,10 @@ def _bar() -> Iterator[Listener]:
         def listen(event: object) -> None:
             if isinstance(event, Said):
                 drawn.console.print(event.text, highlight=False)
+            elif isinstance(event, Read):
+                if _READING not in tasks:
+                    tasks[_READING] = drawn.add_task(_READING, total=event.of, figures="")
+                drawn.update(tasks[_READING], completed=event.records)
             elif isinstance(event, Stepped):
                 if event.model not in tasks:
                     tasks[event.model] = drawn.add_task(event.model, total=event.steps, figures="")
