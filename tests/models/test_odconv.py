@@ -88,6 +88,13 @@ def test_equals_a_loop_over_records(form: dict[str, int]) -> None:
         torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
 
 
+@settings(max_examples=30, deadline=None)
+@given(FORMS)
+def test_patches_are_the_same_where_it_is_exported(form: dict[str, int]) -> None:
+    layer, x = convolution(form)
+    assert torch.equal(layer._shifted(x), layer._patches(x))
+
+
 class AllOnes(nn.Module):
     """Attentions that change nothing; of K kernels the last is chosen."""
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -136,11 +137,26 @@ class ODConv(nn.Module):
         """What the kernel sees, [records, C_in * positions, places]."""
         config = self.config
         padding, dilation, stride = config.padding, config.dilation, config.stride
+        if torch.compiler.is_exporting():
+            return self._shifted(x)
         if len(config.kernel) == 2:
             return functional.unfold(x, config.kernel, dilation, padding, stride)
         # unfold knows pictures alone: a sequence is a picture one pixel high.
         flat = x.unsqueeze(2), (1, *config.kernel), (1, dilation), (0, padding), (1, stride)
         return functional.unfold(*flat)
+
+    def _shifted(self, x: Tensor) -> Tensor:
+        """The same as slices: exported, unfold gathers number by number, several times as long."""
+        config = self.config
+        space = config.output(tuple(x.shape[2:]))
+        x = functional.pad(x, (config.padding, config.padding) * len(space))
+        seen = []
+        for at in product(*(range(size) for size in config.kernel)):
+            starts = [one * config.dilation for one in at]
+            ends = [a + (n - 1) * config.stride + 1 for a, n in zip(starts, space, strict=True)]
+            where = (slice(a, b, config.stride) for a, b in zip(starts, ends, strict=True))
+            seen.append(x[(slice(None), slice(None), *where)].flatten(2))
+        return torch.stack(seen, 2).flatten(1, 2)
 
     def extra_repr(self) -> str:
         c = self.config

@@ -64,6 +64,8 @@ def test_the_file_equals_the_network(
     )
     assert exported.sha256 == hashlib.sha256(exported.path.read_bytes()).hexdigest()
     assert exported.remarks == system.config.remarks
+    content = exported.path.read_bytes()
+    assert b".py" not in content and str(Path.cwd()).encode() not in content  # no stack traces
     for records in (1, 7):
         assert_equal(system, exported, records)
 
