@@ -80,6 +80,25 @@ def test_seeds_differ_and_repeat() -> None:
     assert first.test.tolist() != other.test.tolist()
 
 
+def test_seeds_differ_for_few_large_groups_too() -> None:
+    """Seven actors of different sizes: each seed has other actors in the test part."""
+    owners = [actor for actor in range(7) for _ in range(30 + 4 * actor)]
+    data = made([frozenset({f"actor {owner}"}) for owner in owners])
+    splits = [data.split(validation=1 / 7, test=2 / 7, seed=seed) for seed in range(8)]
+    tested = {frozenset(owners[row] for row in split.test) for split in splits}
+    assert len(tested) >= 5
+    for split in splits:
+        assert len(split.test) == pytest.approx(2 * len(owners) / 7, rel=0.35)
+
+
+def test_a_giant_group_goes_where_there_is_room() -> None:
+    data = made([frozenset({"handle of a star"} if at < 60 else ()) for at in range(100)])
+    for seed in range(5):
+        split = data.split(validation=0.15, test=0.15, seed=seed)
+        assert set(range(60)) <= set(split.train.tolist())
+        assert len(split.validation) == pytest.approx(15, abs=1)
+
+
 def test_ties_can_be_cut_only_by_asking_and_that_is_said() -> None:
     data = made([frozenset({"the only actor"})] * 40)
     with pytest.raises(UsageError, match="1 groups cannot fill three parts"):

@@ -37,6 +37,8 @@ def single(tmp_path: Path) -> Path:
         5: ("saved again", jpeg(5), "neutral,neutral"),
         6: ("saved smaller", jpeg(5, 60), "negative,neutral"),
         8: ("caf\u00e9 na\u00efve", jpeg(8), "positive,neutral"),
+        11: ("SO SAD https://t.co/x", jpeg(11), "negative,neutral"),
+        12: ("so sad http://t.co/y", jpeg(12), "negative,neutral"),
     }
     (tmp_path / "data").mkdir()
     lines = ["ID\ttext,image"]
@@ -53,8 +55,9 @@ def single(tmp_path: Path) -> Path:
 def test_single(single: Path) -> None:
     data = read_mvsa(single)
     numbers = [record.image_name for record in data.records]
-    assert numbers == [f"data/{at}.jpg" for at in (1, 2, 4, 5, 6, 8)]
-    assert data.labels == ("positive", "negative", "neutral", "neutral", "negative", "positive")
+    assert numbers == [f"data/{at}.jpg" for at in (1, 2, 4, 5, 6, 8, 11, 12)]
+    feelings = ("positive", "negative", "neutral", "neutral", "negative", "positive")
+    assert data.labels == (*feelings, "negative", "negative")
     reasons = [one.reason for one in data.refused]
     assert len(reasons) == 4
     assert "contradict" in reasons[0] and "there is none" in reasons[1]
@@ -66,6 +69,7 @@ def test_author_and_pictures_tie(single: Path) -> None:
     assert ties[0] & ties[1] == {"handle anna"}
     assert any(tie.startswith("picture") for tie in ties[0] & ties[2])
     assert any(tie.startswith("like") for tie in ties[3] & ties[4])
+    assert any(tie.startswith("words") for tie in ties[6] & ties[7])
     assert not ties[0] & ties[3]
 
 

@@ -22,6 +22,8 @@ from polyveil.records.record import Record, Refused
 
 Rows: TypeAlias = NDArray[np.intp]
 
+_GIANT = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -75,8 +77,9 @@ class LabelledSet:
     def split(self, *, validation: float, test: float, seed: int, apart: bool = True) -> Split:
         """Parts of about these shares, with about the same classes in each.
 
-        Groups are dealt out in an order drawn by the seed, the large ones first, each to the part
-        that lacks its classes most. Small sets of large groups miss the shares: ask the parts.
+        Groups are dealt out in an order drawn by the seed, each to the part that lacks its classes
+        most; those more than twice as large as the smallest part come first. Few groups miss the
+        shares: ask the parts.
 
         Args:
           validation, test: shares > 0 whose sum is below 1.
@@ -153,7 +156,10 @@ def _dealt(groups: Rows, labels: Rows, wanted: NDArray[np.float64], seed: int) -
     np.add.at(counts, (groups, labels), 1)
     order = np.random.default_rng(seed).permutation(number)
     place = np.zeros(number, dtype=np.intp)
-    for group in order[np.argsort(-counts[order].sum(axis=1), kind="stable")]:
+    sizes = counts[order].sum(axis=1)
+    # A giant goes first, while there is room for it; all others in the order drawn.
+    giants = np.where(sizes > _GIANT * wanted.min() * len(labels), sizes, 0)
+    for group in order[np.argsort(-giants, kind="stable")]:
         # How much nearer to its target each part comes, in shares of the part.
         gain = ((target - held) * counts[group] / np.maximum(target, 1)).sum(axis=1)
         place[group] = int(gain.argmax())
