@@ -19,43 +19,58 @@ if TYPE_CHECKING:
     from polyveil.assess.objective import Weights
     from polyveil.privacy.ledger import Ledger, content_hash
     from polyveil.tasks.audit import audit
+    from polyveil.tasks.calibrate import calibrate
     from polyveil.tasks.demo import demo
     from polyveil.tasks.desensitize import desensitize
+    from polyveil.tasks.enroll import enroll
+    from polyveil.tasks.identify import identify
     from polyveil.tasks.ledger import ledger_grant, ledger_show, ledger_verify
     from polyveil.tasks.models import models
     from polyveil.tasks.restore import restore
+    from polyveil.tasks.revoke import revoke
     from polyveil.tasks.scan import scan
     from polyveil.tasks.settings import Settings
     from polyveil.tasks.train import train
+    from polyveil.tasks.verify import verify
 
 __all__ = [
     "Ledger",
     "Settings",
     "Weights",
     "audit",
+    "calibrate",
     "content_hash",
     "demo",
     "desensitize",
+    "enroll",
+    "identify",
     "ledger_grant",
     "ledger_show",
     "ledger_verify",
     "models",
     "restore",
+    "revoke",
     "scan",
     "train",
+    "verify",
 ]
 
 _HOME = {
     "audit": "polyveil.tasks.audit",
+    "calibrate": "polyveil.tasks.calibrate",
     "demo": "polyveil.tasks.demo",
     "desensitize": "polyveil.tasks.desensitize",
+    "enroll": "polyveil.tasks.enroll",
+    "identify": "polyveil.tasks.identify",
     "ledger_grant": "polyveil.tasks.ledger",
     "ledger_show": "polyveil.tasks.ledger",
     "ledger_verify": "polyveil.tasks.ledger",
     "models": "polyveil.tasks.models",
     "restore": "polyveil.tasks.restore",
+    "revoke": "polyveil.tasks.revoke",
     "scan": "polyveil.tasks.scan",
     "train": "polyveil.tasks.train",
+    "verify": "polyveil.tasks.verify",
     "Ledger": "polyveil.privacy.ledger",
     "content_hash": "polyveil.privacy.ledger",
     "Settings": "polyveil.tasks.settings",

@@ -111,6 +111,17 @@ class Decider:
         found = (_strangers(trials, fusion, subset) for subset in _subsets(trials.modalities))
         return cls(fusion, {one.modalities: one for one in found if one is not None})
 
+    def for_rates_up_to(self, rate: float) -> Decider:
+        """The same decisions at such rates, with no more of the strangers' scores than they need.
+
+        Raises:
+          UsageError: the rate is not in (0, 1).
+        """
+        if not 0 < rate < 1:
+            raise UsageError(f"decider: expected a rate in (0, 1), got {rate}.")
+        kept = {name: one.highest(rate) for name, one in self.strangers.items()}
+        return Decider(self.fusion, kept)
+
     def verify(
         self, comparison: Comparison, subject: str, *, far: float
     ) -> Verified | Rejected | NotEnrolled:
@@ -202,4 +213,12 @@ def _strangers(trials: Trials, fusion: Fusion, subset: Modalities) -> Strangers 
     )
     best = np.full(len(others), -np.inf)
     np.maximum.at(best, search, scores)
-    return Strangers(subset, np.sort(scores), np.sort(best), int(others.min()), trials.identities)
+    return Strangers(
+        subset,
+        np.sort(scores),
+        np.sort(best),
+        int(others.min()),
+        trials.identities,
+        len(scores),
+        len(best),
+    )

@@ -13,12 +13,12 @@ Communication 31 (2000): the rule of 30.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from polyveil.errors import UsageError
-from polyveil.interval import Interval
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.recognize.scheme import Floats
 from polyveil.recognize.trials import Ids, Trials
 
@@ -117,6 +117,10 @@ def _estimate(value: float, drawn: Floats, people: int) -> Interval:
         raise UsageError(
             "this figure does not exist for these trials; expected genuine and impostor trials."
         )
+    if np.ptp(drawn) == 0.0 and value in (0.0, 1.0):
+        # All resamples of no error at all are equal; that does not make the next person's certain.
+        exact = clopper_pearson(int(value) * people, people, confidence=CONFIDENCE)
+        return replace(exact, method=f"{exact.method}, a person a trial: no resample differs")
     tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile(drawn, [tail, 100.0 - tail])
     method = f"bootstrap over people, {100 * CONFIDENCE:g} %, {len(drawn)} resamples"

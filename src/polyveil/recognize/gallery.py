@@ -37,6 +37,7 @@ class Entry:
       subject: pseudonymous id, 32 hex digits.
       enrolment: id of this enrolment, public, never used twice.
       modality: e.g. "face".
+      encoder: id of what made the embedding.
       status: revoked entries have no template left.
       created, revoked: UTC, ISO 8601.
     """
@@ -44,6 +45,7 @@ class Entry:
     subject: str
     enrolment: str
     modality: str
+    encoder: str
     status: Literal["active", "revoked"]
     created: str
     revoked: str | None
@@ -58,6 +60,7 @@ class Gallery:
         *,
         key: ProjectKey,
         schemes: Mapping[str, Scheme] | None = None,
+        encoder: str = "",
     ) -> None:
         """Opens a gallery; an empty one is made where there is none.
 
@@ -65,12 +68,14 @@ class Gallery:
           place: path of a SQLite file, or a sqlite: or postgresql: URL.
           key: of the project; secret, never stored.
           schemes: modality -> scheme for new templates; None for `Scheme.for_dimension`.
+          encoder: id of what makes the embeddings. Templates of another are never compared with:
+            their angles mean nothing.
 
         Raises:
           UsageError: the place is neither.
           GalleryError: not reachable, damaged, readable by others, or of another key.
         """
-        self._key, self._schemes = key, dict(schemes or {})
+        self._key, self._schemes, self._encoder = key, dict(schemes or {}), encoder
         self._store = Store(address(place), key_id=key.id)
 
     def subject(self, name: str) -> str:
@@ -101,8 +106,13 @@ class Gallery:
             self._insert(connection, rows)
         return str(rows[0]["subject"])
 
-    def renew(self, name: str, samples: Mapping[str, ArrayLike]) -> str:
+    def renew(
+        self, name: str, samples: Mapping[str, ArrayLike], *, enrol_missing: bool = False
+    ) -> str:
         """Revokes what is active in these modalities and enrols under fresh secrets, at once.
+
+        Args:
+          enrol_missing: enrol as well what has no active template, instead of refusing.
 
         Raises:
           UsageError: as `enroll`, or a modality that was never enrolled or has been revoked.
@@ -111,7 +121,7 @@ class Gallery:
         subject = str(rows[0]["subject"])
         with self._store.writing() as connection:
             missing = {row["modality"] for row in rows} - _active(connection, subject)
-            if missing:
+            if missing and not enrol_missing:
                 raise UsageError(
                     f"gallery: no active template for {', '.join(sorted(missing))}; enrol instead. "
                     "Nothing was changed."
@@ -139,6 +149,13 @@ class Gallery:
             connection.execute(delete(SUBJECTS).where(SUBJECTS.c.id == subject))
             return found
 
+    def active(self, name: str) -> dict[str, str]:
+        """Modalities in which a person has an active template -> id of the encoder behind it."""
+        mine = (TEMPLATES.c.subject == self.subject(name), TEMPLATES.c.status == "active")
+        query = select(TEMPLATES.c.modality, TEMPLATES.c.encoder).where(*mine)
+        with self._store.reading() as connection:
+            return {row.modality: row.encoder for row in connection.execute(query)}
+
     def entries(self) -> tuple[Entry, ...]:
         """Every enrolment, active or revoked, by date."""
         columns = [TEMPLATES.c[name] for name in Entry.__slots__]
@@ -160,7 +177,8 @@ class Gallery:
           cohort: background people, to normalise the scores by.
 
         Raises:
-          UsageError: no modality, or an embedding of another encoder than the templates.
+          UsageError: no modality, or an embedding of another length than the templates.
+          GalleryError: templates of another encoder, which nothing can be compared with.
         """
         if not probe:
             raise UsageError("gallery: expected at least one modality in the probe.")
@@ -168,6 +186,7 @@ class Gallery:
             select(
                 TEMPLATES.c.subject,
                 TEMPLATES.c.modality,
+                TEMPLATES.c.encoder,
                 TEMPLATES.c.enrolment,
                 TEMPLATES.c.template,
             )
@@ -178,6 +197,7 @@ class Gallery:
             query = query.where(TEMPLATES.c.subject.in_([self.subject(name) for name in names]))
         with self._store.reading() as connection:
             rows = connection.execute(query).all()
+        self._only_ours(rows)
         subjects = tuple(dict.fromkeys(row.subject for row in rows))
         scores = {
             modality: self._scores(
@@ -190,6 +210,16 @@ class Gallery:
             for modality, vector in probe.items()
         }
         return Comparison(subjects, scores)
+
+    def _only_ours(self, rows: Sequence[Any]) -> None:
+        """To leave such templates out would call the people unknown whom they are of."""
+        others = {row.subject for row in rows if row.encoder != self._encoder}
+        if others:
+            raise GalleryError(
+                f"gallery {self._store.place}: templates of {len(others)} people were made by "
+                "another encoder than the one at hand. Nothing was compared. Use that encoder, or "
+                "enrol these people again (renew)."
+            )
 
     def _scores(
         self,
@@ -231,6 +261,7 @@ class Gallery:
                     "enrolment": enrolment,
                     "subject": subject,
                     "modality": modality,
+                    "encoder": self._encoder,
                     "template": template.to_bytes(),
                     "status": "active",
                     "created": now,

@@ -168,10 +168,14 @@ def levels(scheme: Scheme) -> tuple[Floats, Floats]:
 
 def similarity(probe: Cells, reference: Cells, scheme: Scheme) -> Floats:
     """Cosine between the means of the cells, in [-1, 1]; over the last axis, needs no key."""
-    _, means = levels(scheme)
-    one, other = means[probe], means[reference]
-    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-    return np.asarray(np.clip((one * other).sum(axis=-1) / lengths, -1.0, 1.0))
+    shared = directions(probe, scheme) * directions(reference, scheme)
+    return np.asarray(np.clip(shared.sum(axis=-1), -1.0, 1.0))
+
+
+def directions(cells: Cells, scheme: Scheme) -> Floats:
+    """The means of cells (..., kept) at length 1: their products are similarities."""
+    means = levels(scheme)[1][cells]
+    return np.asarray(means / np.linalg.norm(means, axis=-1, keepdims=True))
 
 
 def _normal(secret: bytes, scheme: Scheme) -> Floats:

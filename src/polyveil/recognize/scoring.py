@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from polyveil.errors import UsageError
 from polyveil.recognize.normalise import Cohort
-from polyveil.recognize.scheme import Floats, Subspace, cells_of, embeddings_of, similarity
+from polyveil.recognize.scheme import Floats, Subspace, cells_of, directions, embeddings_of
 from polyveil.recognize.template import Template
 
 
@@ -63,17 +63,22 @@ def scores_under(
     scores = np.empty((len(rows), len(templates)))
     for column, (secret, template) in enumerate(zip(secrets, templates, strict=True)):
         subspace = Subspace.of(secret, scheme)
-        cells = cells_of(rows, subspace, scheme)
-        scores[:, column] = similarity(cells, template.cells, scheme)
+        seen = directions(cells_of(rows, subspace, scheme), scheme)
+        kept = directions(template.cells, scheme)
+        scores[:, column] = _cosines(seen, kept)
         if cohort is not None and others is not None:
-            background = cells_of(others, subspace, scheme)
-            asked = similarity(background, template.cells, scheme)
+            background = directions(cells_of(others, subspace, scheme), scheme)
+            asked = _cosines(background, kept)
             scores[:, column] = cohort.normalisation.apply(
                 scores[:, column],
                 template_cohort=np.broadcast_to(asked, (len(rows), len(others))),
-                probe_cohort=similarity(cells[:, None], background[None], scheme),
+                probe_cohort=_cosines(seen, background.T),
             )
     return scores
+
+
+def _cosines(rows: Floats, others: Floats) -> Floats:
+    return np.asarray(np.clip(rows @ others, -1.0, 1.0))
 
 
 def _background(cohort: Cohort, modality: str) -> Floats:

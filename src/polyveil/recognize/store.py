@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where templates lie: two small tables in SQLite, or in PostgreSQL by URL.
 
-What is stored: pseudonymous subject ids, enrolment ids, modality, scheme, cells, dates. Never a
+What is stored: pseudonymous subject ids, enrolment ids, modality, encoder, cells, dates. Never a
 key, a secret, a name or an embedding. Revoked cells are erased (SQLite overwrites them with zeros);
 the row stays, so that it can be told when what was revoked.
 
@@ -38,7 +38,7 @@ from polyveil.errors import GalleryError
 
 _LOCK = 0x706F6C79_74656D70  # "polytemp": one advisory lock a database
 _UNCHANGED = "Nothing was changed. Check that the database is there, intact and not locked."
-FORMAT = "polyveil gallery 1"
+FORMAT = "polyveil gallery 2"
 
 _TABLES = MetaData()
 HEADER = Table(
@@ -59,6 +59,7 @@ TEMPLATES = Table(
     Column("enrolment", Text, primary_key=True),
     Column("subject", Text, ForeignKey(SUBJECTS.c.id), nullable=False, index=True),
     Column("modality", Text, nullable=False),
+    Column("encoder", Text, nullable=False),
     Column("template", LargeBinary),
     Column("status", Text, nullable=False),
     Column("created", Text, nullable=False),

@@ -13,7 +13,7 @@ Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005),
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -56,10 +56,11 @@ class Strangers:
 
     Attributes:
       modalities: present in these scores.
-      pairs: (n,) ascending, one stranger against one template.
-      searches: (s,) ascending, the best of one stranger against `others` templates.
+      pairs: ascending, one stranger against one template: all of them, or the largest.
+      searches: ascending, the best of one stranger against `others` templates: all, or the largest.
       others: templates in each search.
       people: development people.
+      compared, searched: how many scores there were in all.
     """
 
     modalities: tuple[str, ...]
@@ -67,6 +68,17 @@ class Strangers:
     searches: Floats = field(repr=False)
     others: int
     people: frozenset[str] = field(repr=False)
+    compared: int
+    searched: int
+
+    def highest(self, rate: float) -> Strangers:
+        """The same for rates up to `rate`, without the scores that only larger rates look at."""
+        kept = (
+            scores[len(scores) - _allowed(rate, total) :] if _allowed(rate, total) else scores[:0]
+            for scores, total in ((self.pairs, self.compared), (self.searches, self.searched))
+        )
+        pairs, searches = kept
+        return replace(self, pairs=pairs, searches=searches)
 
     def for_pair(self, far: float) -> Threshold:
         """For verification, one probe against one template.
@@ -74,7 +86,7 @@ class Strangers:
         Raises:
           UsageError: too few development scores for this rate.
         """
-        return self._choose(self.pairs, far, parts=1, gallery=1)
+        return self._choose(self.pairs, self.compared, far, parts=1, gallery=1)
 
     def for_search(self, far: float, *, gallery: int, share: float = 1.0) -> Threshold:
         """For identification among `gallery` templates.
@@ -88,14 +100,19 @@ class Strangers:
         if gallery < 1 or not 0 < share <= 1:
             raise UsageError(f"expected gallery >= 1 and a share in (0, 1], got {gallery}, {share}")
         return self._choose(
-            self.searches, far * share, parts=-(-gallery // self.others), gallery=gallery
+            self.searches,
+            self.searched,
+            far * share,
+            parts=-(-gallery // self.others),
+            gallery=gallery,
         )
 
-    def _choose(self, scores: Floats, far: float, *, parts: int, gallery: int) -> Threshold:
+    def _choose(
+        self, scores: Floats, count: int, far: float, *, parts: int, gallery: int
+    ) -> Threshold:
         if not 0 < far < 1:
             raise UsageError(f"expected a false-accept rate in (0, 1), got {far}.")
-        count = len(scores)
-        allowed = int(far / parts * (count + 1) * (1 + 1e-12))
+        allowed = _allowed(far / parts, count)
         if allowed < 1:
             what = "comparisons" if gallery == 1 else f"searches through {self.others} templates"
             raise UsageError(
@@ -104,8 +121,19 @@ class Strangers:
                 f"at least {int(np.ceil(parts / far)) - 1}. Bring more development people or probes"
                 ", or allow a larger rate."
             )
+        if allowed > len(scores):
+            raise UsageError(
+                f"threshold for {' + '.join(self.modalities)}: only the highest {len(scores)} of "
+                f"{count} development scores were kept, too few for a rate of {far:g}. Ask for a "
+                "smaller rate."
+            )
         from scipy.special import betaincinv
 
         upper = min(1.0, parts * float(betaincinv(allowed, count + 1 - allowed, 0.95)))
-        value = float(scores[count - allowed])
+        value = float(scores[len(scores) - allowed])
         return Threshold(value, far, upper, self.modalities, gallery, count, self.people)
+
+
+def _allowed(rate: float, count: int) -> int:
+    """How many of `count` scores may lie at or above the threshold."""
+    return int(rate * (count + 1) * (1 + 1e-12))

@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from polyveil.apps.cli import audit, demo, desensitize, ledger, models, restore, scan, train
+from polyveil.apps.cli import (
+    audit,
+    calibrate,
+    demo,
+    desensitize,
+    enroll,
+    identify,
+    ledger,
+    models,
+    restore,
+    revoke,
+    scan,
+    train,
+    verify,
+)
 from polyveil.errors import EXIT_USAGE, PolyveilError
 
 EPILOG = (
@@ -30,6 +44,11 @@ app.command()(desensitize.desensitize)
 app.command()(restore.restore)
 app.command(epilog=train.EPILOG)(train.train)
 app.command(epilog=audit.EPILOG)(audit.audit)
+app.command(epilog=calibrate.EPILOG)(calibrate.calibrate)
+app.command()(enroll.enroll)
+app.command()(verify.verify)
+app.command()(identify.identify)
+app.command()(revoke.revoke)
 app.command()(models.models)
 app.add_typer(ledger.ledger)
 
