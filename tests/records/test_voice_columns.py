@@ -67,8 +67,10 @@ def test_the_columns_of_a_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["voice", "behaviour"])
 @pytest.mark.parametrize(
     "value",
-    ["../out.wav", "/etc/hostname", "a\0b", "missing.wav", "sub", "link.wav", ".", "[[1, 2]]"]
-    + [5, True, False, {"a": 1}],
+    [
+        *("../out.wav", "/etc/hostname", "a\0b", "missing.wav", "sub", "link.wav", ".", "[[1, 2]]"),
+        *(5, True, False, {"a": 1}),
+    ],
 )
 def test_no_path_leads_out_and_what_is_missing_is_refused(
     tmp_path: Path, column: str, value: Any
