@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from theft_toys import CLASSES, BothSenses, examples, target, theft, training, truth
+from torch import nn
 
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.extraction import Answers
@@ -144,6 +145,26 @@ def test_a_target_that_does_not_repeat_itself_is_flagged():
         found = carry_out(theft(budgets=(100,)), Classifier(Moody()))
     assert not health(found)["target repeats itself"]
     assert found.verdict == "inconclusive"
+
+
+class Shaking(nn.Module):
+    """The truth behind noise that one answer drowns in."""
+
+    def __init__(self):
+        super().__init__()
+        self.truth = truth()
+
+    def forward(self, image, sound):
+        logits = 12 * self.truth(image, sound)
+        return logits + 2 * torch.randn(logits.shape)
+
+
+def test_a_random_target_is_asked_until_its_noise_is_gone():
+    found = carry_out(theft(budgets=(300,)), Classifier(Shaking()))
+    assert health(found)["target repeats itself"]
+    assert found.verdict == "weakness demonstrated", found.guards
+    assert found.effort.queries == 300 * 15
+    assert any("at random" in note for note in found.notes)
 
 
 def test_what_an_attempt_costs_is_known_before():

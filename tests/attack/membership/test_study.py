@@ -20,6 +20,7 @@ from polyveil.attack.membership import (
     train_twin,
 )
 from polyveil.attack.membership.blind import blind_scores
+from polyveil.attack.membership.signal import signals
 from polyveil.attack.protocol import carry_out
 from polyveil.attack.roc import area_under
 from polyveil.errors import UsageError
@@ -72,6 +73,32 @@ def test_a_network_of_two_inputs_is_audited() -> None:
         result = carry_out(attack, target)
         assert result.verdict == "leak demonstrated", result.guards
         assert result.headline.estimate > 0.1
+
+
+class Shaking(nn.Module):
+    """Another model's answers under noise."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, image: Tensor, sound: Tensor) -> Tensor:
+        logits = self.inner(image, sound)
+        return logits + 4 * torch.randn(logits.shape)
+
+
+def test_noise_in_the_answers_is_averaged_away_and_every_answer_counted() -> None:
+    everyone = noise(300, 0)
+    candidates = Candidates(everyone.at(slice(0, 150)), everyone.at(slice(150, None)))
+    study = prepare(candidates, key=b"key")
+    model = by_heart(candidates.members, 0)
+    shaking = Classifier(Shaking(model))
+    clean, often = (study.ask(one).view.target.margin for one in (Classifier(model), shaking))
+    assert shaking.queries == 15 * 300
+    pool = candidates.pool
+    once = signals(shaking.logits(pool.inputs).numpy(), pool.labels.numpy()).margin
+    near, far = (np.corrcoef(clean, one)[0, 1] for one in (often, once))
+    assert near > 0.9 > far + 0.05
 
 
 def test_members_and_order_of_the_pool() -> None:

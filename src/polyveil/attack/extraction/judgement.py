@@ -58,13 +58,13 @@ def judge(name: str, evidence: Stolen, *, tolerance: float) -> AttackResult:
         tolerance=tolerance,
         measures=_measures(evidence),
         curves=_curves(evidence),
-        effort=Effort(queries=evidence.budgets[-1], models=evidence.models, trials=trials),
-        not_tested=NOT_TESTED,
-        notes=(
-            "A weakness of integrity: what is taken is the owner's work, and a copy in which "
-            "attacks can be prepared; by itself it says nothing about a person.",
-            "A thief without labels of his own gains more than is stated.",
+        effort=Effort(
+            queries=evidence.budgets[-1] * evidence.repeats,
+            models=evidence.models,
+            trials=trials,
         ),
+        not_tested=NOT_TESTED,
+        notes=_notes(evidence),
         arrays={
             "target": evidence.target,
             "copies": evidence.copies,
@@ -72,6 +72,21 @@ def judge(name: str, evidence: Stolen, *, tolerance: float) -> AttackResult:
             "labels": evidence.labels,
         },
     )
+
+
+def _notes(evidence: Stolen) -> tuple[str, ...]:
+    found = (
+        "A weakness of integrity: what is taken is the owner's work, and a copy in which attacks "
+        "can be prepared; by itself it says nothing about a person.",
+        "A thief without labels of his own gains more than is stated.",
+    )
+    if evidence.repeats == 1:
+        return found
+    often = (
+        f"The model answers at random: each query was asked {evidence.repeats} times, and what is "
+        "copied is the mean of its answers."
+    )
+    return (*found, often)
 
 
 def _sentence(evidence: Stolen, best: int) -> str:

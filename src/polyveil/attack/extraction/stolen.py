@@ -52,6 +52,7 @@ class Stolen:
       classes: whether the thief's records have the classes that are judged.
       transferred: None where it was not tried.
       models: trainings that it took.
+      repeats: answers averaged for each query; more than one for a random target.
     """
 
     budgets: tuple[int, ...]
@@ -69,6 +70,7 @@ class Stolen:
     classes: Guard
     transferred: Transferred | None
     models: int
+    repeats: int = 1
 
     @property
     def agreeing(self) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyveil import _validate
+from polyveil.attack.averaged import Averaged, steadied
 from polyveil.attack.class_balance import same_classes
 from polyveil.attack.classifier import Call, Classifier, call
 from polyveil.attack.examples import Examples, Inputs
@@ -101,7 +102,11 @@ class Extraction:
         return 2 * self.twins * sum(self.budgets) + 2 * self.budgets[-1]
 
     def attempt(self, target: Classifier) -> Stolen:
-        """Asks the target once about each record, trains copies, their rivals and the controls."""
+        """Asks the target about each record, trains copies, their rivals and the controls.
+
+        A target that answers at random is asked several times, and so are copies of it.
+        """
+        target = self._steady(target)
         order = np.random.default_rng(self.seed).permutation(len(self.records))
         queried = self.records.at(order[: self.budgets[-1]])
         logits = target.logits(queried.inputs)
@@ -129,6 +134,7 @@ class Extraction:
             classes=same_classes(queried, self.held_out),
             transferred=self._transfer(target, copies[-1][0], rivals[-1][0]),
             models=self.models,
+            repeats=target.answers if isinstance(target, Averaged) else 1,
         )
 
     def analyse(self, evidence: Stolen) -> AttackResult:
@@ -149,7 +155,10 @@ class Extraction:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             module: nn.Module = self.recipe(inputs, taught, seed)
-        return Classifier(module, calling=self.calling)
+        return self._steady(Classifier(module, calling=self.calling))
+
+    def _steady(self, model: Classifier) -> Classifier:
+        return steadied(model, self.held_out.inputs, seed=self.seed)
 
     def _said(self, model: Classifier) -> Classes:
         return np.asarray(model.logits(self.held_out.inputs).argmax(1).numpy(force=True))

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from polyveil.attack.averaged import steadied
 from polyveil.attack.classifier import BATCH, Call, Classifier, call
 from polyveil.attack.examples import Examples
 from polyveil.attack.membership.answers import Answers, View
@@ -60,7 +61,8 @@ class Study:
     seconds: float = 0.0
 
     def ask(self, target: Classifier) -> Answers:
-        """The target's answers to every record, each asked once."""
+        """The target's answers to every record, each asked once; several times, and averaged, if
+        it answers at random, as shadow models of its kind are."""
         before = target.queries
         pool, population = self.candidates.pool, self.candidates.population
         view = View(
@@ -141,7 +143,8 @@ def prepare(
 
 
 def _answered(target: Classifier, records: Examples) -> Signals:
-    return signals(target.logits(records.inputs).cpu().numpy(), _labels(records))
+    steady = steadied(target, records.inputs)
+    return signals(steady.logits(records.inputs).cpu().numpy(), _labels(records))
 
 
 def _labels(records: Examples) -> Labels:
