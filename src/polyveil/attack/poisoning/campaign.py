@@ -14,6 +14,7 @@ import numpy as np
 from torch import nn
 
 from polyveil import _validate
+from polyveil.attack.averaged import steadied
 from polyveil.attack.class_balance import same_classes
 from polyveil.attack.classifier import Call, Classifier, call
 from polyveil.attack.examples import Examples
@@ -85,6 +86,8 @@ class Poisoning:
 
         def answers(module: nn.Module) -> _Said:
             classifier = Classifier(module, calling=self.calling)
+            # What a model that answers at random has learned, not what its dice show.
+            classifier = steadied(classifier, judged.inputs, seed=self.seed)
             return _Said(
                 _answers(classifier, judged),
                 _answers(classifier, clean),
