@@ -153,12 +153,11 @@ class CalibrationReport:
     def summary(self) -> str:
         """The figures that matter, set by set."""
         counts = ", ".join(f"{number} {part}" for part, number in self.people.items())
-        lines = [
-            f"people: {counts}; disjoint. Thresholds for {figure(self.far, 'share')} strangers"
-        ]
+        rate = figure(self.far, "share")
+        lines = [f"people: {counts}; disjoint. At most {rate} of strangers are to be accepted"]
         for one in self.sets:
             lines.append(f"{one.name}: {one.people} people, {one.genuine} genuine trials")
-            lines += [f"  {rate.name}: {rate.text}".replace("\u00a0", " ") for rate in one.rates]
+            lines += [f"  {one_rate.name}: {one_rate.text}" for one_rate in one.rates]
         for link in self.unlinkability:
             lines.append(
                 f"templates of {link.modality} linked without keys: D_sys {link.d_sys:.3f}, chance "

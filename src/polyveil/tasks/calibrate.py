@@ -22,6 +22,7 @@ from polyveil.privacy.key import ProjectKey
 from polyveil.recognize import recogniser_folder
 from polyveil.recognize.centre import Centre
 from polyveil.recognize.decision import Decider
+from polyveil.recognize.encoder import PROBE_DRAWS
 from polyveil.recognize.estimate import supports
 from polyveil.recognize.normalise import Cohort
 from polyveil.recognize.recogniser_folder import Calibrated
@@ -44,6 +45,8 @@ from polyveil.tasks.recognising.parts import (
     cohort_of,
     divide,
     side_of,
+    with_strangers,
+    without_themselves,
 )
 from polyveil.tasks.recognising.people import Sample, by_person, embedded, lines
 from polyveil.tasks.tally import Tally
@@ -127,21 +130,28 @@ class _Job:
             )
         self.tally.persons = len(by_person(found))
         parts = divide(found, key=self.key, seed=self.seed, trained_on=self.opened.trained_on)
-        samples = self._embedded(parts)
+        samples, alone = self._embedded(parts)
         centres = self._centres(samples, parts)
-        samples = [_around(sample, centres) for sample in samples]
+        samples, alone = ([_around(one, centres) for one in some] for some in (samples, alone))
         with self._timed("fit thresholds", len(parts.split.development)):
-            made, evaluation, side = self._fitted(samples, parts, centres)
+            made, evaluation, side = self._fitted(samples, alone, parts, centres)
         return made, self._report(made, evaluation, side, parts, started)
 
-    def _embedded(self, parts: Parts) -> list[Sample]:
-        self.on_event(StageStarted("embed", len(parts.draws)))
+    def _embedded(self, parts: Parts) -> tuple[list[Sample], list[Sample]]:
+        """Every record that takes part; and only records once more, as probes are embedded."""
+        stages = len(parts.draws) + len(parts.alone)
+        self.on_event(StageStarted("embed", stages))
+        with self._timed("embed", stages):
+            kept = self._drawn(dict(parts.draws))
+            usable = parts.alone & {sample.index for sample in kept}
+            return kept, self._drawn(dict.fromkeys(usable, PROBE_DRAWS))
+
+    def _drawn(self, draws: dict[int, int]) -> list[Sample]:
         kept = []
-        with self._timed("embed", len(parts.draws)):
-            for sample in embedded(self.source, self.opened.encoder, parts.draws, self.tally):
-                self.on_event(RecordDone("embed", refused=sample is None))
-                if sample is not None:
-                    kept.append(sample)
+        for sample in embedded(self.source, self.opened.encoder, draws, self.tally):
+            self.on_event(RecordDone("embed", refused=sample is None))
+            if sample is not None:
+                kept.append(sample)
         return kept
 
     def _centres(self, samples: list[Sample], parts: Parts) -> dict[str, Centre]:
@@ -153,14 +163,19 @@ class _Job:
         }  # fmt: skip
 
     def _fitted(
-        self, samples: list[Sample], parts: Parts, centres: dict[str, Centre]
+        self,
+        samples: list[Sample],
+        alone: list[Sample],
+        parts: Parts,
+        centres: dict[str, Centre],
     ) -> tuple[Calibrated, Trials, Side]:
         sizes = self.opened.encoder.dimensions
         schemes = {name: Scheme.for_dimension(size) for name, size in sizes.items()}
         cohort = cohort_of(samples, parts, tuple(sizes))
-        development = side_of(samples, parts, parts.split.development)
+        development = with_strangers(side_of(samples, parts, parts.split.development), alone, parts)
         evaluation = side_of(samples, parts, parts.split.evaluation)
-        decider = Decider.fit(self._trials("development", development, parts, schemes, cohort))
+        fitted = self._trials("development", development, parts, schemes, cohort)
+        decider = Decider.fit(without_themselves(fitted, development.strangers))
         trials = self._trials("evaluation", evaluation, parts, schemes, cohort)
         self._must_support(decider)
         made = Calibrated(self.opened.facts, schemes, decider, centres, self.far, cohort)
@@ -174,7 +189,7 @@ class _Job:
         schemes: dict[str, Scheme],
         cohort: Cohort | None,
     ) -> Trials:
-        if len(side.enrolled) < 2 or not side.probes:
+        if len(side.enrolled) < 2 or not side.probes.keys() - side.strangers:
             raise UsageError(
                 f"people: {len(side.enrolled)} {part} people with records to enrol, "
                 f"{len(side.probes)} with further records as probes; expected at least 2, each "

@@ -230,7 +230,7 @@ class _Job:
         else:
             samples = {one: rows for one, rows in samples.items() if one not in there}
             self.people["enrolled" if samples else "already"] += 1
-        self.modalities.update(samples)
+        self.modalities.update(samples.keys())
         if self.gallery is not None and samples and not self.dry_run:
             if self.renew:
                 self.gallery.renew(name, samples, enrol_missing=True)

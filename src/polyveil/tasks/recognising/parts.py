@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.encoder import ENROLMENT_DRAWS, PROBE_DRAWS
 from polyveil.recognize.normalise import Cohort, Normalisation
-from polyveil.recognize.trials import Split
+from polyveil.recognize.trials import Split, Trials
 from polyveil.tasks.recognising.people import Line, Sample, by_person, roles, token
 
 MOST_PEOPLE = 400
@@ -40,6 +40,8 @@ class Parts:
       person: place of a record -> token of its person.
       draws: place of a record that takes part -> embeddings to average.
       enrols: places of the records that enrol.
+      alone: places of the only records of development people. They enrol, and probe as strangers:
+        against everybody's template but their own.
       by_session: people whose enrolment and probes are of different sessions.
       left_out: people beyond `MOST_PEOPLE` a side.
     """
@@ -48,6 +50,7 @@ class Parts:
     person: Mapping[int, str] = field(repr=False)
     draws: Mapping[int, int] = field(repr=False)
     enrols: frozenset[int] = field(repr=False)
+    alone: frozenset[int] = field(repr=False)
     by_session: int
     left_out: int
 
@@ -70,6 +73,7 @@ def divide(
     person: dict[int, str] = {}
     draws: dict[int, int] = {}
     enrols: set[int] = set()
+    alone: set[int] = set()
     sessions = 0
     for side, ones in chosen.items():
         for one in ones:
@@ -81,11 +85,12 @@ def divide(
             sessions += len({found[index].session for index in own}) > 1
             first, probes = _roles(own, found)
             enrols |= set(first)
+            alone |= set(first[:1] if side == "development" and not probes else ())
             draws |= dict.fromkeys(first, ENROLMENT_DRAWS)
             draws |= dict.fromkeys(probes[:MOST_PROBES], PROBE_DRAWS)
     split = Split(*(frozenset(ones) for ones in chosen.values()))
     beyond = sum(map(len, sides.values())) - sum(map(len, chosen.values()))
-    return Parts(split, person, draws, frozenset(enrols), sessions, beyond)
+    return Parts(split, person, draws, frozenset(enrols), frozenset(alone), sessions, beyond)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,10 +100,13 @@ class Side:
     Attributes:
       enrolled: person -> modality -> (samples, dimension).
       probes: enrolled person -> probes, each modality -> (dimension,).
+      strangers: people whose probe is what they were enrolled by: not to be compared with
+        themselves.
     """
 
     enrolled: Mapping[str, Embeddings] = field(repr=False)
     probes: Mapping[str, list[Embeddings]] = field(repr=False)
+    strangers: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def side_of(samples: list[Sample], parts: Parts, people: frozenset[str]) -> Side:
@@ -120,6 +128,28 @@ def side_of(samples: list[Sample], parts: Parts, people: frozenset[str]) -> Side
         one: {name: np.stack(rows) for name, rows in mine.items()} for one, mine in enrolled.items()
     }
     return Side(stacked, {one: own for one, own in probes.items() if one in stacked})
+
+
+def with_strangers(side: Side, alone: list[Sample], parts: Parts) -> Side:
+    """The side, with people of one record as strangers to everybody else."""
+    probes = dict(side.probes)
+    strangers = set()
+    for sample in alone:
+        one = parts.person[sample.index]
+        if one in side.enrolled and one not in side.probes:
+            row = {name: vector.astype(np.float64) for name, vector in sample.embeddings.items()}
+            probes[one] = [row]
+            strangers.add(one)
+    return Side(side.enrolled, probes, frozenset(strangers))
+
+
+def without_themselves(trials: Trials, people: frozenset[str]) -> Trials:
+    """Trials without those in which these people meet their own template."""
+    kept = ~(trials.genuine & np.isin(trials.probes, sorted(people)))
+    columns = (trials.searches[kept], trials.probes[kept], trials.templates[kept])
+    return Trials(
+        trials.part, *columns, {name: row[kept] for name, row in trials.scores.items()}
+    )
 
 
 def cohort_of(samples: list[Sample], parts: Parts, modalities: tuple[str, ...]) -> Cohort | None:
