@@ -2,8 +2,8 @@
 """The largest face of a picture, upright, at one size, with eyes, nose and mouth in fixed places.
 
 The five points of the face are laid on five fixed ones by the turn, scale and shift that fit best.
-All five vote: on LFW the error of a simple comparison was lower than by the two eyes alone, whose
-distance says nothing in a profile.
+All five vote, because in a profile the distance of the eyes says nothing about size; between
+frontal faces a simple comparison errs as often by the eyes alone.
 
 A picture without a face is refused, never read as a whole: whoever enrols a landscape is told so.
 That costs nobody: the detector finds every one of 1,171 press photographs (LFW) and of 300 tight
@@ -11,7 +11,7 @@ portraits of 92 x 112 pixels (ORL), at half their size.
 
 The picture is about the person whose face is largest. Where another face reaches `RIVAL` of its
 size, nobody can tell who is meant, and it is refused: a template of the wrong person is worse than
-none. On LFW, where the person in the middle is the one meant, 3.6 % of the pictures are refused so,
+none. On LFW, where the person in the middle is the one meant, 4 % of the pictures are refused so,
 and of the others none has a larger face than the one in the middle; at 0.9 it would be two.
 
 Source: Umeyama, IEEE TPAMI 13(4), 1991 (the fit); the five places are those of ArcFace, Deng et
