@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from polyveil.tasks.identify import identify
     from polyveil.tasks.ledger import ledger_grant, ledger_show, ledger_verify
     from polyveil.tasks.models import models
+    from polyveil.tasks.reproduce import reproduce
     from polyveil.tasks.restore import restore
     from polyveil.tasks.revoke import revoke
     from polyveil.tasks.scan import scan
@@ -48,6 +49,7 @@ __all__ = [
     "ledger_show",
     "ledger_verify",
     "models",
+    "reproduce",
     "restore",
     "revoke",
     "scan",
@@ -66,6 +68,7 @@ _HOME = {
     "ledger_show": "polyveil.tasks.ledger",
     "ledger_verify": "polyveil.tasks.ledger",
     "models": "polyveil.tasks.models",
+    "reproduce": "polyveil.tasks.reproduce",
     "restore": "polyveil.tasks.restore",
     "revoke": "polyveil.tasks.revoke",
     "scan": "polyveil.tasks.scan",

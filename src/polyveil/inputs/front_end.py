@@ -21,6 +21,7 @@ from polyveil.errors import UsageError
 from polyveil.inputs.behaviour import BehaviourReader
 from polyveil.inputs.face import FaceReader
 from polyveil.inputs.image import ImageReader
+from polyveil.inputs.look import LookReader
 from polyveil.inputs.prosody import ProsodyReader
 from polyveil.inputs.text import TextReader
 from polyveil.inputs.voice import VoiceReader
@@ -51,6 +52,7 @@ KINDS: Mapping[str, type[Reader]] = {
     "behaviour": BehaviourReader,
     "text": TextReader,
     "prosody": ProsodyReader,
+    "look": LookReader,
 }
 """Kind of a front end -> its reader."""
 

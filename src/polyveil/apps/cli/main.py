@@ -16,6 +16,7 @@ from polyveil.apps.cli import (
     identify,
     ledger,
     models,
+    reproduce,
     restore,
     revoke,
     scan,
@@ -49,6 +50,7 @@ app.command()(enroll.enroll)
 app.command()(verify.verify)
 app.command()(identify.identify)
 app.command()(revoke.revoke)
+app.command(epilog=reproduce.EPILOG)(reproduce.reproduce)
 app.command()(models.models)
 app.add_typer(ledger.ledger)
 

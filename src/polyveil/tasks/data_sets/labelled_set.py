@@ -9,7 +9,7 @@ up: whoever is tied to both joins them, so that the unit of a split is a connect
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -117,12 +117,40 @@ class LabelledSet:
           rows: which records, None for all.
         """
         chosen = range(len(self)) if rows is None else rows.tolist()
-        found = [_example(self.records[row], self.labels[row], front_ends) for row in chosen]
-        examples = [one for one in found if isinstance(one, Example)]
-        refused = [*self.refused, *(one for one in found if isinstance(one, Refused))]
+        some = replace(
+            self,
+            records=tuple(self.records[row] for row in chosen),
+            labels=tuple(self.labels[row] for row in chosen),
+            ties=tuple(self.ties[row] for row in chosen),
+        )
+        return some.readable(front_ends)[1]
+
+    def readable(self, front_ends: Mapping[str, FrontEnd]) -> tuple[LabelledSet, Multimodal]:
+        """The records that can be read, and what is read of them, row by row.
+
+        Raises:
+          UsageError: none can be read.
+        """
+        found = [
+            _example(record, label, front_ends)
+            for record, label in zip(self.records, self.labels, strict=True)
+        ]
+        kept = [row for row, one in enumerate(found) if isinstance(one, Example)]
+        fewer = replace(
+            self,
+            records=tuple(self.records[row] for row in kept),
+            labels=tuple(self.labels[row] for row in kept),
+            ties=tuple(self.ties[row] for row in kept),
+            refused=(*self.refused, *(one for one in found if isinstance(one, Refused))),
+        )
+        return fewer, fewer._stacked([one for one in found if isinstance(one, Example)], front_ends)
+
+    def _stacked(
+        self, examples: Sequence[Example], front_ends: Mapping[str, FrontEnd]
+    ) -> Multimodal:
         shapes = {name: end.shape for name, end in front_ends.items()}
         spreads = {name: end.spread for name, end in front_ends.items()}
-        return stacked(examples, shapes, self.classes, refused, spreads)
+        return stacked(examples, shapes, self.classes, self.refused, spreads)
 
     def _class_numbers(self) -> Rows:
         number = {name: at for at, name in enumerate(self.classes)}

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One cell of a table: a method, a budget and a seed, trained and measured with every fusion.
+
+Training records fit the network, validation records everything that is chosen afterwards
+(temperatures, fusion weights), test records nothing. Validation labels are read as they are: where
+they are private, what follows from them is covered by no promise, and the result says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from polyveil.learn.modalities import Multimodal
+from polyveil.learn.multimodal import (
+    Alternating,
+    Budget,
+    Joint,
+    Late,
+    Method,
+    Modulated,
+    Options,
+    Predicted,
+    predict,
+    train,
+)
+from polyveil.models.calibration import Calibration
+from polyveil.models.class_metrics import class_metrics
+from polyveil.models.learned_weights import LearnedWeights
+from polyveil.models.present import EqualWeights, FusionRule
+from polyveil.models.reliability import confidences, equal_width
+from polyveil.models.uncertainty import HybridUncertainty
+
+METHODS: Mapping[str, Method] = {
+    "alternating": Alternating(),
+    "alternating, no projection": Alternating(projection=None),
+    "joint": Joint(),
+    "late fusion": Late(),
+    "OGM-GE": Modulated(),
+}
+"""As rows of a table name them; all trained with the same options."""
+
+FUSIONS = ("hybrid", "entropy", "divergence", "mean", "learned")
+CHOSEN = "hybrid"
+"""Whose metrics stand in the table; of the others, the accuracy beside it."""
+
+NOT_COVERED = "temperatures and fusion weights, which are chosen on validation labels"
+
+
+class Parts(Protocol):
+    """One data set, split."""
+
+    @property
+    def name(self) -> str:
+        """Of the set."""
+
+    @property
+    def train(self) -> Multimodal:
+        """Fits networks."""
+
+    @property
+    def validation(self) -> Multimodal:
+        """Chooses everything else."""
+
+    @property
+    def test(self) -> Multimodal:
+        """Measured on, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is trained.
+
+    Attributes:
+      set: name of the data set.
+      method: a key of `METHODS`.
+      epsilon: of the record-level budget; None for no promise.
+      seed: of the split, the first weights and the order of records; noise has a secret of its own.
+    """
+
+    set: str
+    method: str
+    epsilon: float | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Unique in a table, for people."""
+        budget = "no privacy" if self.epsilon is None else f"ε = {self.epsilon:g}"
+        return f"{self.set}, {self.method}, {budget}, seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What came of it; JSON values throughout.
+
+    Attributes:
+      cell: what was trained.
+      guarantee: of the training, as `Guarantee.to_json`; None with `reason`.
+      reason: why there is none; "" with one.
+      remarks: what has to be told with the figures.
+      metrics: fusion -> figures of `ClassMetrics.to_json`; "network" is the network's own fusion.
+      alone: modality -> accuracy by it alone.
+      chosen: what validation records chose: temperatures, alpha, tau, shares.
+      bins: of the chosen fusion's reliability: (low, high, records, confidence, accuracy) each.
+      seconds: of training.
+      records: trained, validated and tested on.
+    """
+
+    cell: Cell
+    guarantee: Mapping[str, Any] | None
+    reason: str
+    remarks: tuple[str, ...]
+    metrics: Mapping[str, Mapping[str, Any]]
+    alone: Mapping[str, float]
+    chosen: Mapping[str, Any]
+    bins: tuple[Mapping[str, float], ...] = field(repr=False)
+    seconds: float
+    records: tuple[int, int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; `from_json` gives an equal value."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> Scored:
+        """What `to_json` wrote; raises KeyError or TypeError for anything else."""
+        rest = dict(values)
+        for name in ("remarks", "bins", "records"):
+            rest[name] = tuple(rest[name])
+        return Scored(**{**rest, "cell": Cell(**rest["cell"])})
+
+
+def carry_out(cell: Cell, parts: Parts, options: Options) -> Scored:
+    """Trains and measures one cell.
+
+    Args:
+      options: how long and in what steps; its seed is replaced by the cell's.
+
+    Raises:
+      NotPrivate: this budget cannot be met.
+    """
+    budget = None if cell.epsilon is None else Budget(epsilon=cell.epsilon)
+    seeded = Options(**{**asdict(options), "seed": cell.seed})
+    # Equal for equal cells, so that a table can be made again; whoever releases a model draws one.
+    secret = None if budget is None else hashlib.sha256(cell.name.encode()).digest()
+    started = time.perf_counter()
+    made = train(METHODS[cell.method], parts.train, seeded, budget=budget, secret=secret)
+    seconds = time.perf_counter() - started
+    validation, test = predict(made.model, parts.validation), predict(made.model, parts.test)
+    answers, chosen = fused(validation, test)
+    metrics = {name: class_metrics(values, test.labels) for name, values in answers.items()}
+    bins = equal_width(*confidences(answers[CHOSEN], test.labels))
+    return Scored(
+        cell=cell,
+        guarantee=None if made.guarantee is None else made.guarantee.to_json(),
+        reason=made.no_guarantee or "",
+        remarks=(*made.remarks, f"Not covered: {NOT_COVERED}."),
+        metrics={name: one.to_json() for name, one in metrics.items()},
+        alone=test.accuracies,
+        chosen=chosen,
+        bins=tuple(asdict(one) for one in bins),
+        seconds=seconds,
+        records=(len(parts.train), len(parts.validation), len(parts.test)),
+    )
+
+
+def fused(
+    validation: Predicted, test: Predicted
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+    """(fusion -> test probabilities [records, classes], what validation records chose).
+
+    Every modality is calibrated first, but for "network", which is the network's own answer, and
+    "hybrid, not calibrated".
+    """
+    labels, has, there = validation.labels, validation.present.T, test.present.T
+    raw, raw_test = probabilities(validation), probabilities(test)
+    calibration = Calibration.fit(raw, labels, has)
+    seen, asked = calibration.apply(raw, has), calibration.apply(raw_test, there)
+    hybrids = {
+        "hybrid": HybridUncertainty.fit(seen, labels, has),
+        "entropy": HybridUncertainty.fit(seen, labels, has, alphas=(1.0,)),
+        "divergence": HybridUncertainty.fit(seen, labels, has, alphas=(0.0,)),
+    }
+    learned = LearnedWeights.fit(seen, labels, has)
+    rules: dict[str, FusionRule] = {**hybrids, "mean": EqualWeights(), "learned": learned}
+    answers = {name: rule.predict(asked, there) for name, rule in rules.items()}
+    plain = HybridUncertainty.fit(raw, labels, has)
+    answers["hybrid, not calibrated"] = plain.predict(raw_test, there)
+    answers["network"] = np.asarray(softmax(test.together.astype(np.float64), axis=-1))
+    chosen = {
+        "temperatures": [one.value for one in calibration.temperatures],
+        "shares": list(learned.shares),
+        **{name: {"alpha": rule.alpha, "tau": _finite(rule.tau)} for name, rule in hybrids.items()},
+    }
+    return answers, chosen
+
+
+def _finite(tau: float) -> float | None:
+    """None for an infinite one, the plain mean: JSON has no infinity."""
+    return None if math.isinf(tau) else tau
+
+
+def probabilities(predicted: Predicted) -> NDArray[np.float64]:
+    """[modalities, records, classes]."""
+    return np.asarray(softmax(predicted.by_modality.astype(np.float64), axis=-1))

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""polyveil reproduce: a table from a folder as its makers distribute it, resumable cell by cell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+pytest.importorskip("torch")
+
+import polyveil
+from polyveil.apps.cli.main import app
+from polyveil.errors import UsageError
+from polyveil.learn.multimodal import Options
+from polyveil.tasks.reproducing import pamrl
+
+
+@pytest.fixture
+def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight actors say three sentences with two feelings: a tone that is high or low."""
+    folder = tmp_path / "emodb" / "wav"
+    folder.mkdir(parents=True)
+    rng, time = np.random.default_rng(0), np.arange(12_000) / 16_000
+    for actor in range(3, 11):
+        for sentence in ("a01", "a02", "b03"):
+            for letter, pitch in (("W", 220.0), ("T", 110.0)):
+                tone = 0.3 * np.sin(2 * np.pi * pitch * time) + 0.01 * rng.normal(size=len(time))
+                name = f"{actor:02d}{sentence}{letter}a.wav"
+                soundfile.write(folder / name, tone, 16_000, subtype="PCM_16")
+    (folder / "03a01Wa.wav").write_bytes(b"no sound")
+    short = tuple(
+        pamrl.Layout(
+            one.title,
+            one.is_there,
+            one.read,
+            one.front_ends,
+            (0.25, 0.25),
+            Options(epochs=1, batch_size=8),
+            Options(epochs=1, batch_size=8),
+        )
+        for one in pamrl.LAYOUTS
+    )
+    monkeypatch.setattr(pamrl, "LAYOUTS", short)
+    return tmp_path / "emodb"
+
+
+def test_a_table_goes_on_where_it_was_stopped(
+    spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polyveil.tasks.reproducing import cell
+
+    own, done = cell.carry_out, []
+
+    def stopped(*args: object) -> object:
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(args[0])
+        return own(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cell, "carry_out", stopped)
+    out = tmp_path / "table"
+    with pytest.raises(KeyboardInterrupt):
+        polyveil.reproduce("pamrl", spoken, out, seeds=1, epsilons=[8.0], methods=["joint"])
+    assert not (out / "table.md").exists()
+    monkeypatch.setattr(cell, "carry_out", own)
+    made = polyveil.reproduce("pamrl", spoken, out, seeds=1, epsilons=[8.0], methods=["joint"])
+    assert [row.epsilon for row in made.rows] == [None, 8.0] and made.job.counts.records_refused
+    page = (out / "table.md").read_text()
+    assert "nothing bounds" in page and "differential privacy for one record" in page
+    assert json.loads((out / "table.json").read_text())["schema"] == "polyveil.reproduced/1"
+
+
+def test_a_dry_run_counts_cells_and_writes_nothing(spoken: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table"
+    found = CliRunner().invoke(
+        app, ["reproduce", "pamrl", "--data", str(spoken), "--out", str(out), "--dry-run"]
+    )
+    assert found.exit_code == 0 and "125 cells are still to be done" in found.stdout
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"system": "other"}, "expected pamrl"),
+        ({"methods": ["jiont"]}, "expected some of alternating"),
+        ({"data": "."}, "none of the known layouts"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    spoken: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    asked = {"system": "pamrl", "data": spoken, "out": tmp_path / "table", **changes}
+    if changes.get("data"):
+        asked["data"] = tmp_path
+    with pytest.raises(UsageError, match=message):
+        polyveil.reproduce(**asked)  # type: ignore[arg-type]
