@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyveil.errors import EXIT_CLEAN, EXIT_RECORDS_REFUSED
+from polyveil.errors import EXIT_CLEAN, EXIT_RECORDS_REFUSED, EXIT_RISK_FOUND
 from polyveil.interval import Interval
 from polyveil.report.codec import encode
 from polyveil.report.facts import Job, Refusals, StageTime
@@ -15,6 +15,9 @@ from polyveil.report.figures import figure
 from polyveil.report.result import review_date
 
 SCHEMA = "polyveil.calibration/1"
+STORED = "false accepts at the stored threshold"
+"""Name of the figure that the stated rate stands or falls by."""
+
 NO_GUARANTEE = (
     "no differential privacy: templates are made from one person's embedding without noise. What "
     "protects them is the project key."
@@ -132,9 +135,33 @@ class CalibrationReport:
     no_guarantee: str = NO_GUARANTEE
 
     @property
+    def refuted(self) -> tuple[str, ...]:
+        """Sets of modalities whose stored threshold accepted more evaluation strangers than stated,
+        beyond its interval."""
+        return tuple(
+            one.name
+            for one in self.sets
+            for rate in one.rates
+            if rate.name == STORED and rate.value is not None and rate.value.low > self.far
+        )
+
+    @property
     def exit_code(self) -> int:
-        """3 where records were refused, else 0."""
+        """1 where evaluation people refute the stated rate, else 3 for refused records, else 0."""
+        if self.refuted:
+            return EXIT_RISK_FOUND
         return EXIT_RECORDS_REFUSED if self.job.counts.records_refused else EXIT_CLEAN
+
+    @property
+    def warning(self) -> str:
+        """What follows where the stated rate does not hold; "" where nothing speaks against it."""
+        if not self.refuted:
+            return ""
+        return (
+            f"{', '.join(self.refuted)}: evaluation people refute the stated rate; their strangers "
+            "are accepted more often. Development people are too few or unlike them. Calibrate "
+            "with more people, and do not choose a seed for its figures."
+        )
 
     @property
     def review_by(self) -> str:
@@ -147,6 +174,7 @@ class CalibrationReport:
             "schema": SCHEMA,
             "exit_code": self.exit_code,
             "review_by": self.review_by,
+            "refuted": list(self.refuted),
             **encode(self),
         }
 
@@ -163,6 +191,7 @@ class CalibrationReport:
                 f"templates of {link.modality} linked without keys: D_sys {link.d_sys:.3f}, chance "
                 f"{link.chance:.3f} (up to {link.chance_high:.3f})"
             )
+        lines += [f"warning: {self.warning}"] if self.warning else []
         lines += [f"refused: {one.count} × {one.kind}" for one in self.refusals]
         lines += [f"note: {text}" for text in self.remarks]
         return "\n".join([*lines, f"guarantee: none; {self.no_guarantee}"]).replace("\u00a0", " ")

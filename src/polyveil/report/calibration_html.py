@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from polyveil.report import figures, sentences
-from polyveil.report.calibration import CalibrationReport, Figure
+from polyveil.report.calibration import STORED, CalibrationReport, Figure
 from polyveil.report.det_plot import det_plot
 from polyveil.report.html import environment, frame, stage_rows
 
@@ -48,7 +48,7 @@ def _tiles(report: CalibrationReport) -> list[tuple[str, str]]:
     one = report.sets[0]
     wanted = (
         "equal error rate",
-        "false accepts at the stored threshold",
+        STORED,
         "false rejects at the stored threshold",
     )
     found = {rate.name: rate for rate in one.rates}

@@ -274,10 +274,13 @@ def _means(
 
 def _remarks(made: Calibrated, parts: Parts, opened: Opened, far: float) -> Iterator[str]:
     sides = len(parts.split.development) + len(parts.split.evaluation)
-    yield (
-        f"enrolment and probes are of different sessions for {parts.by_session} of {sides} people; "
-        "for the others the earlier half of their records enrols."
-    )
+    if parts.by_session == sides:
+        yield "enrolment and probes are of different sessions."
+    else:
+        yield (
+            f"enrolment and probes are of different sessions for {parts.by_session} of {sides} "
+            "people; for the others the earlier half of their records enrols."
+        )
     if made.cohort is None:
         yield "scores are not normalised: too few background people whom the encoder knows."
     else:

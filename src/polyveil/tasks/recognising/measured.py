@@ -32,7 +32,7 @@ from polyveil.recognize.template import (
 from polyveil.recognize.threshold import Threshold
 from polyveil.recognize.trials import Trials
 from polyveil.recognize.unlinkability import linkability
-from polyveil.report.calibration import Figure, SetOfModalities, Unlinkability
+from polyveil.report.calibration import STORED, Figure, SetOfModalities, Unlinkability
 from polyveil.report.figures import figure
 from polyveil.tasks.recognising.parts import Side
 
@@ -104,7 +104,7 @@ class _Set:
 
     def _frozen(self, scores: Floats) -> list[Figure]:
         """What the stored verification threshold does to people it has never seen."""
-        names = ("false accepts at the stored threshold", "false rejects at the stored threshold")
+        names = (STORED, "false rejects at the stored threshold")
         strangers = self.decider.strangers[self.modalities]
         try:
             found = rates_at(self.trials, scores, strangers.for_pair(self.far), seed=self.seed)
