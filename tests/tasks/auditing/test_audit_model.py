@@ -109,8 +109,12 @@ def test_without_time_for_shadow_models_one_attack_is_left_and_the_rest_is_named
 
 
 def test_each_modality_is_attacked_alone_and_both_at_once() -> None:
-    found = evasion_step(target(epochs=20), seed=0).run(0.5)
+    step = evasion_step(target(epochs=20), seed=0)
+    found = step.run(3.0)
     names = {one.attack.split(",")[0] for one in found.attacks}
+    short = step.run(1e-6)
+    assert [one.attack.split(",")[0] for one in short.attacks] == ["evasion by image and sound"]
+    assert short.skipped
     assert names == {
         "evasion by image and sound", "evasion by image", "evasion by sound",
     }  # fmt: skip
