@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any method on the same records, network sizes, options and budget: what comparisons stand on."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from polyveil.learn.modalities import Multimodal
+from polyveil.learn.multimodal.accounting import Rounds, plan_rounds
+from polyveil.learn.multimodal.method import HeadStep, Method, Setting
+from polyveil.learn.multimodal.options import Budget, Options
+from polyveil.learn.plain import NO_GUARANTEE
+from polyveil.models.multimodal import ModalityInput, MultimodalClassifier, MultimodalConfig
+from polyveil.privacy.guarantee import Guarantee
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained classifier and what is to be said about it.
+
+    Attributes:
+      model: in evaluation mode.
+      method: its name.
+      rounds: what was done and, under a budget, what is to be charged (`Rounds.events`).
+      guarantee: what is proven; None where nothing is.
+      no_guarantee: why nothing is proven; None where something is.
+      remarks: what else has to be told with any figure of it.
+    """
+
+    model: MultimodalClassifier = field(repr=False)
+    method: str
+    rounds: Rounds
+    guarantee: Guarantee | None
+    no_guarantee: str | None
+    remarks: tuple[str, ...]
+
+
+def train(
+    method: Method,
+    data: Multimodal,
+    options: Options = Options(),  # noqa: B008 - frozen
+    *,
+    budget: Budget | None = None,
+    network: Mapping[str, Any] | None = None,
+    secret: bytes | None = None,
+    after_round: Callable[[int, MultimodalClassifier], None] | None = None,
+    watch: Callable[[HeadStep], None] = lambda step: None,
+) -> Trained:
+    """Trains a classifier.
+
+    The same arguments give the same weights: with a budget if `secret` is given too (it must be
+    kept as secret as the data), without one always.
+
+    Args:
+      method: how; `Alternating()`, `Joint()`, `Late()` or `Modulated()`.
+      data: records; rows of what is missing are ignored.
+      options: how long and in what steps.
+      budget: the promise about one record with all its modalities; None for none.
+      network: `width` and `channels` of `MultimodalConfig`, where they shall be others.
+      secret: 32 bytes that batches and noise follow from; by default from the operating system.
+      after_round: is called with the number of rounds done and the model. Figures of training
+        records that are looked at here are covered by no promise.
+      watch: is shown every step of a shared head.
+
+    Raises:
+      NotPrivate: this method or these options cannot keep the budget's promise.
+      UsageError: data or sizes that do not fit.
+    """
+    remarks = method.remarks(options, private=budget is not None)
+    rounds = plan_rounds(
+        len(data),
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        releases=method.releases(len(data.inputs)),
+        epsilon=budget.epsilon if budget else None,
+        noise_multiplier=budget.noise_multiplier if budget else 0.0,
+        delta=budget.delta if budget else None,
+    )
+    model = _fresh(method, data, options.seed, network or {})
+    setting = Setting(
+        model=model,
+        inputs={name: torch.from_numpy(values) for name, values in data.inputs.items()},
+        present=torch.from_numpy(data.present),
+        labels=torch.from_numpy(data.labels),
+        options=options,
+        budget=budget,
+        rounds=rounds,
+        secret=_secret(secret, options.seed, private=budget is not None),
+        watch=watch,
+    )
+    for number, _ in enumerate(method.rounds(setting), start=1):
+        if after_round is not None:
+            after_round(number, model)
+    model.zero_grad(set_to_none=True)
+    return Trained(
+        model=model.eval(),
+        method=method.name,
+        rounds=rounds,
+        guarantee=rounds.guarantee(),
+        no_guarantee=NO_GUARANTEE if budget is None else None,
+        remarks=remarks,
+    )
+
+
+def _fresh(
+    method: Method, data: Multimodal, seed: int, sizes: Mapping[str, Any]
+) -> MultimodalClassifier:
+    """The network before training; torch's global generator is left as it was."""
+    inputs = tuple(ModalityInput(name, shape) for name, shape in data.shapes.items())
+    config = MultimodalConfig(inputs, len(data.classes), method.head, **sizes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MultimodalClassifier(config)
+
+
+def _secret(given: bytes | None, seed: int, *, private: bool) -> bytes:
+    if given is None and private:
+        return secrets.token_bytes(32)
+    return given or hashlib.blake2b(b"order %d" % seed, digest_size=32).digest()
