@@ -163,6 +163,34 @@ def test_fit_finds_what_helps_and_is_no_worse_than_the_mean_on_validation() -> N
     assert HybridUncertainty.fit(twins, draw.integers(0, 3, 60)).tau == math.inf
 
 
+def test_fit_takes_the_greatest_tau_that_cannot_be_told_from_the_best() -> None:
+    """Naive twin: all pairs in a loop, one standard error of the paired difference."""
+    draw = np.random.default_rng(4)
+    labels = draw.integers(0, 3, 60)
+    logits = draw.normal(0, 1, (2, 60, 3))
+    logits[:, np.arange(60), labels] += 2 * draw.integers(0, 2, (2, 60))
+    probabilities = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
+    alphas, taus = (0.0, 0.5, 1.0), (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, math.inf)
+    table = {
+        (alpha, tau): -np.log(
+            HybridUncertainty(alpha, tau).predict(probabilities)[np.arange(60), labels]
+        )
+        for tau in taus
+        for alpha in alphas
+    }
+    least = min(table.values(), key=lambda one: one.mean())
+    good = []
+    for tau in taus:
+        alpha = min(alphas, key=lambda one: table[one, tau].mean())
+        more = table[alpha, tau] - least
+        if more.mean() <= more.std() / math.sqrt(60):
+            good.append((tau, alpha))
+    tau, alpha = max(good)
+    found = HybridUncertainty.fit(probabilities, labels, alphas=alphas, taus=taus)
+    assert (found.alpha, found.tau) == (alpha, tau)
+    assert 0.01 < tau < math.inf
+
+
 def test_fit_keeps_to_its_grid() -> None:
     probabilities, labels = spoiled_modality(50, 1)
     assert HybridUncertainty.fit(probabilities, labels, alphas=(1.0,)).alpha == 1

@@ -26,7 +26,8 @@ can lose to the plain mean, where a modality is certain and wrong; calibrate eac
 (`models.calibration`), and report the mean beside.
 
 Source: Sun et al., Applied Sciences 15(10):5229, 2025, https://doi.org/10.3390/app15105229,
-section 3.2; the bound: Bretagnolle & Huber, Séminaire de probabilités XII, 1978
+section 3.2; the bound: Bretagnolle & Huber, Séminaire de probabilités XII, 1978;
+one standard error: Breiman et al., Classification and Regression Trees, 1984, section 3.4.3
 """
 
 from __future__ import annotations
@@ -135,10 +136,13 @@ class HybridUncertainty:
         alphas: Sequence[float] = ALPHAS,
         taus: Sequence[float] = TAUS,
     ) -> HybridUncertainty:
-        """The pair of the grid with the least log loss on VALIDATION records, never on test ones.
+        """Chooses alpha and tau on VALIDATION records, never on test ones.
 
-        Log loss and not accuracy: it changes with every weight, while accuracy on a few hundred
-        records has many equal maxima. Ties go to the greatest tau, the pair nearest the mean.
+        The pair of the least log loss, unless a greater tau, nearer the plain mean, is within one
+        standard error of it: a few hundred records cannot tell neighbours on the grid apart, and
+        weights that follow the validation records too closely lose on others. Log loss and not
+        accuracy: it changes with every weight, while accuracy has many equal maxima.
+
         Reads labels: where these are private, this is a release that has to be charged.
 
         Args:
@@ -155,21 +159,41 @@ class HybridUncertainty:
         if not alphas or not taus:
             raise UsageError("fit: an empty grid; expected one alpha and one tau or more.")
         undecided, against = entropy(values), disagreement(values, there)
-        least, best = math.inf, cls()
+        tried = []
         for tau in sorted(taus, reverse=True):
             for alpha in alphas:
-                rule = cls(alpha, tau)
                 shares = _weights(_hybrid(undecided, against, alpha), tau, there)
-                loss = log_loss(fuse(values, shares), right)
-                if loss < least - _TINY:
-                    least, best = loss, rule
-        return best
+                tried.append((cls(alpha, tau), losses(fuse(values, shares), right)))
+        least = min((loss for _, loss in tried), key=lambda loss: float(loss.mean()))
+        return next(rule for rule, loss in _best_of_each_tau(tried) if _as_good(loss, least))
 
 
 def log_loss(probabilities: Floats, labels: NDArray[np.integer[Any]]) -> float:
     """Mean negative log probability of the true class, in nats; finite: 1e-12 stands for 0."""
+    return float(losses(probabilities, labels).mean())
+
+
+def losses(probabilities: Floats, labels: NDArray[np.integer[Any]]) -> Floats:
+    """Negative log probability of each record's class, in nats."""
     true = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(true, _TINY)).mean())
+    return np.asarray(-np.log(np.maximum(true, _TINY)))
+
+
+def _best_of_each_tau(
+    tried: list[tuple[HybridUncertainty, Floats]],
+) -> list[tuple[HybridUncertainty, Floats]]:
+    """By falling tau, the alpha of the least loss for each."""
+    best: dict[float, tuple[HybridUncertainty, Floats]] = {}
+    for rule, loss in tried:
+        if rule.tau not in best or loss.mean() < best[rule.tau][1].mean() - _TINY:
+            best[rule.tau] = rule, loss
+    return list(best.values())
+
+
+def _as_good(loss: Floats, least: Floats) -> bool:
+    """Within one standard error of the paired difference."""
+    more = loss - least
+    return bool(more.mean() <= more.std() / math.sqrt(len(more)) + _TINY)
 
 
 def _hybrid(undecided: Floats, against: Floats, alpha: float) -> Floats:
