@@ -11,7 +11,7 @@ Validation records are clean (nobody foresaw noise), or spoiled alike: a third o
 a third noisy, a third with missing modalities. Differences from the plain mean are paired within
 seeds.
 
-Run: python benchmarks/fusion.py [--seeds 5] [--sets av_mnist ...]
+Run: python benchmarks/fusion.py [--seeds 5] [--sets av_mnist ...]; `--sets` alone prints only.
 """
 
 from __future__ import annotations
@@ -253,35 +253,56 @@ def spread(values: list[float]) -> str:
 
 
 def printed(name: str, seeds: list[dict[str, Any]]) -> None:
-    """Accuracy of every rule, then calibration error and log loss."""
+    """Accuracy of every rule; how sure it is; every measure where nothing is spoiled."""
     print(f"\n### {TITLES[name]}: mean ± spread of {len(seeds)} seeds\n")
     for key in seeds[0]["alone"]:
-        print(f"- {key} alone, clean: {spread([one['alone'][key].accuracy for one in seeds])} %")
+        print(f"- {key} alone, clean: {spread([s['alone'][key]['accuracy'] for s in seeds])} %")
     for how in HELD:
         print(f"\nAccuracy, %; rules and temperatures fitted on {how} validation records\n")
-        print(grid([one[how] for one in seeds], lambda all_: spread([m.accuracy for m in all_])))
+        print(grid([one[how] for one in seeds], lambda m: spread([one["accuracy"] for one in m])))
+    clean = [one["clean"] for one in seeds]
     print("\nECE (15 bins), % / log loss, nats; means; fitted on clean validation records\n")
-    print(grid([one["clean"] for one in seeds], sure), flush=True)
+    print(grid(clean, sure))
+    print("\nEvery measure, %, of clean test records, calibrated; means\n")
+    print(measures([one["calibrated"] for one in clean]), flush=True)
 
 
-def grid(seeds: list[dict[str, Any]], cell: Callable[[list[ClassMetrics]], str]) -> str:
+def grid(seeds: list[dict[str, Any]], cell: Callable[[list[dict[str, Any]]], str]) -> str:
     """A row a rule, a column a condition and level."""
     columns = [(level, condition) for condition in CONDITIONS for level in LEVELS]
     head = ["fusion", *(f"{condition}, {level}" for level, condition in columns)]
     rows = [
-        [
-            rule,
-            *(cell([one[level][rule][condition] for one in seeds]) for level, condition in columns),
-        ]
+        [rule, *(cell([s[level][rule][condition] for s in seeds]) for level, condition in columns)]
         for rule in seeds[0]["raw"]
     ]
     return table(head, rows)
 
 
-def sure(seeds: list[ClassMetrics]) -> str:
+def sure(seeds: list[dict[str, Any]]) -> str:
     """Calibration error and log loss in one cell."""
-    ece, loss = np.mean([one.ece for one in seeds]), np.mean([one.nll for one in seeds])
+    ece, loss = (np.mean([one[key] for one in seeds]) for key in ("ece", "nll"))
     return f"{100 * ece:.1f} / {loss:.3f}"
+
+
+def measures(seeds: list[dict[str, Any]]) -> str:
+    """A row a rule, a column a measure; ConfAcc_Low over the unsure records of all seeds."""
+    head = ["fusion", "precision", "F1", "macro recall", "macro F1", "ECE", "ECE, equal mass"]
+    rows = []
+    for rule in seeds[0]:
+        some = [one[rule]["clean"] for one in seeds]
+        figures = [
+            *(
+                [one["weighted"]["precision"] for one in some],
+                [one["weighted"]["f1"] for one in some],
+            ),
+            *([one["macro"]["recall"] for one in some], [one["macro"]["f1"] for one in some]),
+            *([one["ece"] for one in some], [one["ece_adaptive"] for one in some]),
+        ]
+        right, unsure = (sum(one[key] for one in some) for key in ("low_right", "low_records"))
+        low = f"{100 * right / unsure:.1f} ({unsure})" if unsure else "none"
+        brier = f"{np.mean([one['brier'] for one in some]):.3f}"
+        rows.append([rule, *(f"{100 * np.mean(one):.1f}" for one in figures), low, brier])
+    return table([*head, "ConfAcc_Low (records)", "Brier"], rows)
 
 
 def against_mean(seeds: list[dict[str, Any]], rule: str) -> dict[str, Any]:
@@ -293,33 +314,30 @@ def against_mean(seeds: list[dict[str, Any]], rule: str) -> dict[str, Any]:
                 levels = [one[how][level] for one in seeds]
                 pairs = [(one[rule][condition], one[MEAN][condition]) for one in levels]
                 found[f"{condition}, {level}, {how} validation"] = {
-                    "accuracy": [ours.accuracy - mean.accuracy for ours, mean in pairs],
-                    "nll": [ours.nll - mean.nll for ours, mean in pairs],
+                    key: [ours[key] - mean[key] for ours, mean in pairs]
+                    for key in ("accuracy", "nll")
                 }
     return found
 
 
-def kept(seeds: list[dict[str, Any]]) -> dict[str, Any]:
-    """JSON of all seeds."""
-    plain = json.loads(json.dumps(seeds, default=ClassMetrics.to_json))
-    rules = [rule for rule in seeds[0]["clean"]["raw"] if rule != MEAN]
-    return {"seeds": plain, "against the mean": {one: against_mean(seeds, one) for one in rules}}
-
-
 def main() -> None:
-    """Every set and seed; prints, writes."""
+    """Every set and seed; prints, writes; a set that is not run keeps its figures."""
     torch.set_num_threads(1)
     asked = argparse.ArgumentParser()
     asked.add_argument("--seeds", type=int, default=5)
-    asked.add_argument("--sets", nargs="+", choices=NAMES, default=list(NAMES))
+    asked.add_argument("--sets", nargs="*", choices=NAMES, default=list(NAMES))
     chosen = asked.parse_args()
     path = RESULTS / "fusion.json"
     figures = json.loads(path.read_text())["figures"] if path.exists() else {}
     for name in chosen.sets:
-        seeds = [one_seed(name, seed) for seed in range(chosen.seeds)]
-        printed(name, seeds)
-        figures[name] = kept(seeds)
+        found = [one_seed(name, seed) for seed in range(chosen.seeds)]
+        seeds = json.loads(json.dumps(found, default=ClassMetrics.to_json))
+        rules = [rule for rule in seeds[0]["clean"]["raw"] if rule != MEAN]
+        differences = {rule: against_mean(seeds, rule) for rule in rules}
+        figures[name] = {"seeds": seeds, "against the mean": differences}
         write("fusion", figures, packages=("torch", "numpy", "scikit-learn"))
+    for name in figures:
+        printed(name, figures[name]["seeds"])
 
 
 if __name__ == "__main__":
