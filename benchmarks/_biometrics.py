@@ -8,11 +8,12 @@ version of which modality a trial sees, or none, is chosen afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyveil.interval import Interval, bootstrap, clopper_pearson
 from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.centre import Centre
 from polyveil.recognize.chimeric import Pairing, Part
@@ -29,19 +30,22 @@ JOINT = "joint"
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """What a recogniser made of all samples of a pairing's sources.
+    """What a recogniser made of the samples of a pairing's users.
 
     Attributes:
       pairing: who is joined with whom.
-      samples: modality -> (samples of its source, width), length 1.
+      samples: modality -> (samples of its source, width), length 1; NaN for people whom the pairing
+        leaves out.
       joint: (part, role) -> (records, width) of `pairing.records`, or empty.
-      disturbed: name of a disturbance -> modality -> like `samples`.
+      disturbed: version -> modality -> like `samples`, of evaluation probes at least.
+      joint_disturbed: version -> (records, width) of evaluation probe records.
     """
 
     pairing: Pairing
     samples: Mapping[str, Floats]
     joint: Mapping[tuple[str, str], Floats]
-    disturbed: Mapping[str, Mapping[str, Floats]]
+    disturbed: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    joint_disturbed: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -55,13 +59,15 @@ class Scored:
     Attributes:
       split: by name; `people` are all of `part`.
       people: of the templates, in order; owners: of the probes.
-      tables: modality -> (versions, probes, people); version 0 is clean.
+      versions: what probes were seen as; the first is clean.
+      tables: modality -> (versions, probes, people), NaN for versions that it does not have.
     """
 
     split: Split
     part: Part
     people: tuple[str, ...]
     owners: tuple[str, ...]
+    versions: tuple[str, ...]
     tables: Mapping[str, Floats]
 
     def trials(self, pick: Mapping[str, NDArray[np.int64] | int]) -> Trials:
@@ -105,8 +111,8 @@ def scored(
     pairing = embedded.pairing
     people = tuple(sorted(one.name for one in pairing.users[part]))
     enrolled = _enrolled(embedded, part, joint)
-    versions = [embedded.samples, *embedded.disturbed.values()]
-    probes = _probes(embedded, part, versions, joint)
+    versions = _versions(embedded, part, joint)
+    probes = _probes(embedded, part, list(versions.values()))
     each = {name: len(rows) // len(versions) for name, rows in probes.items()}
     cohort = None if normalisation is None else _cohort(embedded, normalisation, joint)
     names = tuple(enrolled[people[0]])
@@ -125,7 +131,7 @@ def scored(
         name: _by_version(column.reshape(-1, len(people)), people, each, len(versions))
         for name, column in flat.items()
     }
-    return Scored(pairing.split, part, people, tuple(owners), tables)
+    return Scored(pairing.split, part, people, tuple(owners), tuple(versions), tables)
 
 
 def merged(
@@ -176,6 +182,14 @@ def accuracy(trials: Trials, scores: Floats) -> float:
     return float((own > others).mean())
 
 
+def share(of_people: Sequence[float] | Floats) -> Interval:
+    """Mean of one share a person; exact where nobody differs, which no resample would show."""
+    values = np.asarray(of_people, dtype=np.float64)
+    if np.ptp(values) == 0.0 and values[0] in (0.0, 1.0):
+        return clopper_pearson(int(values.sum()), len(values))
+    return bootstrap(values)
+
+
 def _enrolled(embedded: Embedded, part: Part, joint: bool) -> dict[str, dict[str, Floats]]:
     pairing = embedded.pairing
     found = {
@@ -192,18 +206,32 @@ def _enrolled(embedded: Embedded, part: Part, joint: bool) -> dict[str, dict[str
     return found
 
 
+def _versions(embedded: Embedded, part: Part, joint: bool) -> dict[str, dict[str, Floats]]:
+    """Version -> modality -> one embedding a probe record."""
+    records = embedded.pairing.records(part, "probe")
+
+    def of(samples: Mapping[str, Floats]) -> dict[str, Floats]:
+        return {name: rows[records.rows[name]] for name, rows in samples.items()}
+
+    found = {"clean": of(embedded.samples)}
+    if joint and embedded.joint:
+        found["clean"][JOINT] = embedded.joint[part, "probe"]
+    if part == "evaluation":
+        found |= {label: of(samples) for label, samples in embedded.disturbed.items()}
+    if part == "evaluation" and joint:
+        found |= {label: {JOINT: rows} for label, rows in embedded.joint_disturbed.items()}
+    return found
+
+
 def _probes(
-    embedded: Embedded, part: Part, versions: Sequence[Mapping[str, Floats]], joint: bool
+    embedded: Embedded, part: Part, versions: Sequence[Mapping[str, Floats]]
 ) -> dict[str, list[dict[str, Floats]]]:
     """Version by version, so that a user's list is (versions * probes)."""
     records = embedded.pairing.records(part, "probe")
     found: dict[str, list[dict[str, Floats]]] = {name: [] for name in records.names}
     for version in versions:
         for place, number in enumerate(records.users):
-            probe = {name: version[name][rows[place]] for name, rows in records.rows.items()}
-            if joint and embedded.joint:
-                probe[JOINT] = embedded.joint[part, "probe"][place]
-            found[records.names[number]].append(probe)
+            found[records.names[number]].append({name: x[place] for name, x in version.items()})
     return found
 
 
@@ -225,17 +253,21 @@ def _plain(
     cohort: Cohort | None,
 ) -> Floats:
     templates = np.stack([_mean(enrolled[person][name]) for person in people])
-    rows = embeddings_of(np.stack([probe[name] for person in people for probe in probes[person]]))
+    probed = [probe.get(name) for person in people for probe in probes[person]]
+    present = np.array([one is not None for one in probed])
+    rows = embeddings_of(np.stack([one for one in probed if one is not None]))
     scores = rows @ templates.T
-    if cohort is None:
-        return scores.ravel()
-    others = embeddings_of(cohort.embeddings[name])
-    shape = (*scores.shape, len(others))
-    return cohort.normalisation.apply(
-        scores,
-        template_cohort=np.broadcast_to(templates @ others.T, shape),
-        probe_cohort=np.broadcast_to((rows @ others.T)[:, None], shape),
-    ).ravel()
+    if cohort is not None:
+        others = embeddings_of(cohort.embeddings[name])
+        shape = (*scores.shape, len(others))
+        scores = cohort.normalisation.apply(
+            scores,
+            template_cohort=np.broadcast_to(templates @ others.T, shape),
+            probe_cohort=np.broadcast_to((rows @ others.T)[:, None], shape),
+        )
+    found = np.full((len(probed), len(people)), np.nan)
+    found[present] = scores
+    return found.ravel()
 
 
 def _mean(samples: Floats) -> Floats:
@@ -256,32 +288,31 @@ def _by_version(
 
 def alone(embedded: Embedded) -> Embedded:
     """Without disturbed versions."""
-    return replace(embedded, disturbed={})
+    return replace(embedded, disturbed={}, joint_disturbed={})
 
 
 def centred(embedded: Embedded) -> Embedded:
-    """Every embedding around the mean of the background people of its source."""
-    centres = {
-        name: Centre.of(
-            np.stack(
-                [
-                    _mean(embedded.samples[name][source.people == person])
-                    for person in source.parts["background"]
-                ]
-            )
-        )
-        for name, source in embedded.pairing.sources.items()
-    }
-    joint = embedded.joint
-    if joint:
-        middle = Centre.of(joint["background", "enrolment"])
-        joint = {place: middle.apply(rows) for place, rows in joint.items()}
+    """Every embedding around the mean of the background users."""
+    enrolled = _enrolled(embedded, "background", joint=True).values()
+    names = [*embedded.samples, *([JOINT] if embedded.joint else [])]
+    centre = {name: Centre.of(np.stack([_mean(one[name]) for one in enrolled])) for name in names}
+
+    def moved(name: str, rows: Floats) -> Floats:
+        """NaN stays."""
+        there = ~np.isnan(rows[:, 0])
+        found = np.full_like(rows, np.nan)
+        found[there] = centre[name].apply(rows[there])
+        return found
+
     return replace(
         embedded,
-        samples={name: centres[name].apply(rows) for name, rows in embedded.samples.items()},
-        joint=joint,
+        samples={name: moved(name, rows) for name, rows in embedded.samples.items()},
+        joint={place: moved(JOINT, rows) for place, rows in embedded.joint.items()},
         disturbed={
-            label: {name: centres[name].apply(rows) for name, rows in version.items()}
+            label: {name: moved(name, rows) for name, rows in version.items()}
             for label, version in embedded.disturbed.items()
+        },
+        joint_disturbed={
+            label: moved(JOINT, rows) for label, rows in embedded.joint_disturbed.items()
         },
     )
