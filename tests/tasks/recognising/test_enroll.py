@@ -23,9 +23,7 @@ def entries(place: Place, gallery: Path) -> list[tuple[str, str, str]]:
     return sorted((one.subject, one.modality, one.status) for one in found)
 
 
-def test_everybody_is_enrolled_once_and_skipped_the_next_time(
-    place: Place, tmp_path: Path
-) -> None:
+def test_everybody_is_enrolled_once_and_skipped_the_next_time(place: Place, tmp_path: Path) -> None:
     gallery = tmp_path / "g.db"
     arguments = {"recogniser": place.recogniser, "gallery": gallery, "key": place.key}
     planned = polyveil.enroll(place.staff, dry_run=True, **arguments)
@@ -42,18 +40,14 @@ def test_nothing_of_a_person_is_in_what_is_said_or_kept(place: Place, tmp_path: 
     rows = [*rows_of(names(2, "Staff"), sessions=1), {"person": "Bad One", "embedding_face": [1]}]
     people = write(tmp_path / "people", rows)
     gallery = tmp_path / "g.db"
-    report = polyveil.enroll(
-        people, recogniser=place.recogniser, gallery=gallery, key=place.key
-    )
+    report = polyveil.enroll(people, recogniser=place.recogniser, gallery=gallery, key=place.key)
     assert report.exit_code == EXIT_RECORDS_REFUSED and report.not_enrolled == 1
     said = json.dumps(report.to_json()) + report.summary()
     assert "Staff" not in said and "Bad" not in said and len(said) < 3000
     assert b"Staff" not in gallery.read_bytes()
 
 
-def test_a_kill_leaves_whole_people_and_the_same_call_goes_on(
-    place: Place, tmp_path: Path
-) -> None:
+def test_a_kill_leaves_whole_people_and_the_same_call_goes_on(place: Place, tmp_path: Path) -> None:
     class KilledError(Exception):
         pass
 
