@@ -112,11 +112,11 @@ def _prepared(
     key = ProjectKey.load_or_create().mac("audit", (system.hashes and str(system.hashes)) or "")
     steps = [membership_step(model, whom, seed=seed, key=key), *first]
     steps.append(evasion_step(model, seed=seed))
+    if model.embed is not None:
+        steps.append(inversion_step(model, model.embed, seed=seed))
     build, no_copy = _builder(model)
     if build is not None:
         steps.append(extraction_step(model, build, seed=seed))
-    if model.embed is not None:
-        steps.append(inversion_step(model, model.embed, seed=seed))
     if model.hidden is not None:
         steps.append(attribute_step(model, model.hidden, seed=seed))
     if model.recipe is not None:
