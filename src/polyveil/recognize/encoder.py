@@ -62,10 +62,11 @@ def unit(vector: NDArray[Any], *, modality: str, dimension: int) -> NDArray[np.f
         raise UnreadableRecord(
             f"{modality}: an embedding of shape {flat.shape}; expected ({dimension},)."
         )
-    length = float(np.linalg.norm(flat))
-    if not np.isfinite(length) or length == 0.0:
+    largest = float(np.abs(flat).max())
+    if not np.isfinite(largest) or largest == 0.0:
         raise UnreadableRecord(
             f"{modality}: an embedding of zeros or of numbers that are not finite; expected a "
             "direction."
         )
-    return np.asarray(flat / length, dtype=np.float32)
+    scaled = flat / largest  # the square of a large number is none
+    return np.asarray(scaled / np.linalg.norm(scaled), dtype=np.float32)
