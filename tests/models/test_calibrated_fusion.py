@@ -37,7 +37,7 @@ def test_is_calibration_then_weights_and_survives_json(name: str) -> None:
     warm = fusion.calibration.apply(test)
     np.testing.assert_array_equal(fusion.predict(test), fusion.rule.predict(warm))
     np.testing.assert_allclose(fusion.weights(test).sum(0), 1)
-    assert log_loss(again.predict(test), truth) < 0.85 * log_loss(test.mean(0), truth)
+    assert log_loss(again.predict(test), truth) < log_loss(test.mean(0), truth)
 
 
 def test_an_infinite_tau_survives_json() -> None:
