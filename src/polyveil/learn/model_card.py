@@ -41,6 +41,22 @@ noise switches the protection of the code off.
 polyveil calibrate PEOPLE --encoder RUN --out RECOGNISER
 polyveil enroll PEOPLE --recogniser RECOGNISER --gallery gallery.db
 ```"""
+_CLASSIFYING = """`classifier.json` says how records become its inputs, and the network’s sizes.
+
+```python
+from safetensors.torch import load_file
+from polyveil.inputs import FrontEnd
+from polyveil.models.multimodal import MultimodalClassifier, MultimodalConfig
+
+facts = json.loads(Path("classifier.json").read_text())
+ends = {name: FrontEnd.from_json(one) for name, one in facts["inputs"].items()}
+model = MultimodalClassifier(MultimodalConfig.from_json(facts["config"])).eval()
+model.load_state_dict(load_file("weights.safetensors"))
+scores = model({name: torch.from_numpy(end.read(record))[None] for name, end in ends.items()})
+```
+
+To weigh the modalities by how uncertain each is, give softmax of `model.by_modality(...)` to
+`polyveil.models.uncertainty.HybridUncertainty`; what that is fitted on is covered by no promise."""
 UNSAFE = (
     "There is no differential-privacy guarantee: whoever has these weights may learn about single "
     "records. Treat them like the records.",
@@ -57,18 +73,27 @@ def model_card(report: TrainReport) -> str:
         f"## Data\n\n{_data(report)}",
         f"## Network\n\n{_networks(report.models)}",
         f"## How good it is\n\n{_figures(report)}",
-        f"## Limits\n\n{_bullets(LIMITS if report.guarantee else UNSAFE)}",
+        f"## Limits\n\n{_bullets((*(LIMITS if report.guarantee else UNSAFE), *_remarks(report)))}",
         f"## Use\n\n{_use(report)}",
         f"## Made by\n\n{_made_by(report)}",
     ]
     return "\n\n".join(sections) + "\n"
 
 
+def _remarks(report: TrainReport) -> list[str]:
+    return [f"{one[:1].upper()}{one[1:].rstrip('.')}." for one in report.remarks]
+
+
 def _lead(report: TrainReport) -> str:
-    if report.data.inputs:
-        read = ", ".join(
-            f"{name} {' × '.join(map(str, shape))}" for name, shape in report.data.inputs.items()
+    read = ", ".join(
+        f"{name} {' × '.join(map(str, shape))}" for name, shape in report.data.inputs.items()
+    )
+    if read and not report.of_people:
+        return (
+            f"Tells {len(report.data.classes)} classes apart by {read}, or by whichever of these "
+            "are there."
         )
+    if read:
         return (
             f"Recognises people by {read}, or by whichever of these are there. Trained to tell "
             f"{len(report.data.classes)} people apart; its embeddings are for others too, whom "
@@ -101,7 +126,7 @@ def _proof(report: TrainReport) -> str:
 def _data(report: TrainReport) -> str:
     data = report.data
     shown = ", ".join(data.classes[:30]) + (" …" if len(data.classes) > 30 else "")
-    classes = f"People: {len(data.classes)}, under keyed names." if data.inputs else ""
+    classes = f"People: {len(data.classes)}, under keyed names." if report.of_people else ""
     lines = [
         f"{data.records:,} records trained on; {data.held_out:,} held out.",
         f"Known to their owner as `{data.token}`, a keyed name that tells others nothing. "
@@ -173,7 +198,7 @@ def _spread(history: Sequence[Measured]) -> list[Measured]:
 def _use(report: TrainReport) -> str:
     """Code that loads the weights and gives class scores."""
     if report.data.inputs:
-        return _RECOGNISING
+        return _RECOGNISING if report.of_people else _CLASSIFYING
     two = len(report.models) > 1
     channels, height, width = report.data.shape
     shape, classes = f"({channels}, {height}, {width})", len(report.data.classes)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from polyveil.learn.labelled import Labelled
 from polyveil.learn.modalities import Data, Multimodal
-from polyveil.learn.plan import RECOGNISER, ModelPlan, TrainingPlan
+from polyveil.learn.plan import MULTIMODAL, RECOGNISER, ModelPlan, TrainingPlan
 from polyveil.learn.recognition import Recognition, recogniser
 from polyveil.learn.rows import AT_ONCE, Rows, rows_for
 from polyveil.learn.views import views
@@ -101,6 +101,10 @@ def network(plan: ModelPlan, data: Data) -> nn.Module:
     """A plan's network for these records; draws its weights from torch's global generator."""
     if plan.name == RECOGNISER:
         return recogniser(plan, data)
+    if plan.name == MULTIMODAL:
+        from polyveil.learn.multimodal.run import network as classifier
+
+        return classifier(plan, data)
     return build(plan.name, pictures(data).shape, len(data.classes), **plan.options)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from polyveil.errors import EXIT_CLEAN, EXIT_RECORDS_REFUSED
 from polyveil.learn.history import Measured
+from polyveil.learn.plan import RECOGNISER
 from polyveil.privacy.guarantee import Guarantee
 
 SCHEMA = "polyveil.train/1"
@@ -81,6 +82,7 @@ class TrainReport:
       fused: measurement of the two models together; None with one.
       refused: reason -> records that were refused for it.
       settings: the plan, completed, without paths.
+      remarks: what has to be told with this kind of network.
       seconds: of training, all models.
       started, command, versions: as every report of polyveil says them.
       dry_run: nothing was trained, charged or written.
@@ -95,6 +97,7 @@ class TrainReport:
     fused: Measured | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     seconds: float = 0.0
     started: str = ""
     command: str = ""
@@ -114,6 +117,11 @@ class TrainReport:
         return self.models[0].history[-1]
 
     @property
+    def of_people(self) -> bool:
+        """Whether the classes are people, under keyed names."""
+        return self.models[0].name == RECOGNISER
+
+    @property
     def promise(self) -> str:
         """The guarantee, or why there is none, as sentences."""
         if self.guarantee is not None:
@@ -126,7 +134,7 @@ class TrainReport:
         names = " and ".join(one.name for one in self.models)
         steps = sum(one.steps for one in self.models)
         noised = "noised steps" if self.models[0].noise_multiplier else "steps"
-        kinds = "people" if self.data.inputs else "classes"
+        kinds = "people" if self.of_people else "classes"
         return (
             f"{names} on {self.data.records:,} records, {len(self.data.classes)} {kinds}: "
             f"{steps:,} {noised}, each record in a step with chance {self.models[0].rate:.2g}"
@@ -181,6 +189,7 @@ class TrainReport:
         rest["guarantee"] = rest["guarantee"] and Guarantee.from_json(rest["guarantee"])
         rest["charged"] = None if charged is None else (charged[0], charged[1])
         rest["fused"] = None if fused is None else Measured(**fused)
+        rest["remarks"] = tuple(rest.get("remarks", ()))
         return TrainReport(**rest)
 
 

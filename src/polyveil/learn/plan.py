@@ -31,7 +31,7 @@ FUSION = ("variance", "inverse error", "mean")
 MODES = ("sound", "none", "paper")
 OPTIMIZERS = ("adam", "sgd")
 QUANTILE = "quantile"
-RECOGNISER = "recogniser"
+RECOGNISER, MULTIMODAL = "recogniser", "multimodal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +208,20 @@ class Plan:
         if self.fusion is None and len(self.models) == 2:
             object.__setattr__(self, "fusion", FusionPlan())
         method = None if self.fusion is None else self.fusion.method
-        recognisers = [one.name for one in self.models if one.name == RECOGNISER]
-        if recognisers and len(self.models) == 2:
-            raise UsageError("[model]: a recogniser is trained alone; expected one [model].")
-        if recognisers and self.data.inputs is None:
+        joint = [one.name for one in self.models if one.name in {RECOGNISER, MULTIMODAL}]
+        if joint and len(self.models) == 2:
+            raise UsageError(f"[model]: a {joint[0]} model is trained alone; expected one [model].")
+        if joint and self.data.inputs is None:
             raise UsageError(
-                '[data] inputs: missing; a recogniser reads modalities, e.g. inputs = ["face", '
+                f'[data] inputs: missing; a {joint[0]} reads modalities, e.g. inputs = ["face", '
                 '"voice"].'
             )
-        if self.data.people < 1 and not recognisers:
+        if self.data.inputs is not None and not joint:
+            raise UsageError(
+                f"[data] inputs: {self.models[0].name} reads pictures alone; expected [model] name "
+                f'"{RECOGNISER}" or "{MULTIMODAL}".'
+            )
+        if self.data.people < 1 and joint != [RECOGNISER]:
             raise off("data", "people", self.data.people, "1 for anything but a recogniser")
         if method == "inverse error" and self.data.validation == 0:
             raise UsageError(

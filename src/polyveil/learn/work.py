@@ -14,8 +14,8 @@ from pathlib import Path
 from polyveil.errors import UsageError
 from polyveil.learn import paper, plain
 from polyveil.learn.history import Meter
-from polyveil.learn.modalities import Data
-from polyveil.learn.plan import Plan
+from polyveil.learn.modalities import Data, Multimodal
+from polyveil.learn.plan import MULTIMODAL, Plan
 from polyveil.learn.recognition import with_alignment
 from polyveil.learn.run import LEARNING_RATE, Job, even_steps
 from polyveil.learn.schedule import Schedule, schedule
@@ -25,6 +25,7 @@ from polyveil.records.record import Refused
 
 _COVERS = ("the weights", "the clipping thresholds")
 _FIGURES = "the held-out figures"
+_JOINT = "record with all its modalities"
 _NOT_COVERED = (
     "how many records there are and how many were refused",
     "the size of the pictures",
@@ -71,7 +72,7 @@ class Work:
             raise UsageError(f"[data] path: {len(train)} records to train on; expected many.")
         full = with_alignment(completed(plan, len(train)))
         held_out = held_out if held_out is not None and len(held_out) else None
-        settled = _schedule(full, len(train))
+        settled = _schedule(full, train)
         at, meter = _meter(full, settled, train, held_out, secret)
         return Work(full, train, held_out, settled, at, meter, secret)
 
@@ -100,6 +101,11 @@ class Work:
         """Whether figures of held-out records are noised, and covered by the guarantee."""
         return self.held_out is not None and self.meter.deviations[1] > 0
 
+    @property
+    def noised_sums(self) -> int:
+        """How many sums of clipped gradients are released in all, by every network's every step."""
+        return self.schedule.steps * _releases(self.plan, self.train)
+
     def job(self, number: int, checkpoint: Path) -> Job:
         """The number-th network's part."""
         return Job(
@@ -119,15 +125,15 @@ class Work:
         """What is proven once every step is done; None in a mode that proves nothing."""
         if self.unsafe:
             return None
-        steps = self.schedule.steps * len(self.plan.models)
         event = accountant.SampledGaussian(
-            self.schedule.rate, self.schedule.noise_multiplier, steps
+            self.schedule.rate, self.schedule.noise_multiplier, self.noised_sums
         )
         epsilon = accountant.epsilon_spent([event], delta=self.delta)
         # Held-out records pay for the figures, others for the weights: the larger holds for all.
         epsilon = max(epsilon, self.plan.privacy.budget) if self.is_noised else epsilon
         covers = (*_COVERS, _FIGURES) if self.is_noised else _COVERS
-        return Guarantee(epsilon, self.delta, covers=covers, not_covered=_NOT_COVERED)
+        unit = _JOINT if isinstance(self.train, Multimodal) else "record"
+        return Guarantee(epsilon, self.delta, unit, covers=covers, not_covered=_NOT_COVERED)
 
 
 def completed(plan: Plan, records: int) -> Plan:
@@ -149,9 +155,21 @@ def rounded_down(value: float) -> float:
     return float(f"{math.floor(value / 10**power * (1 + 1e-12))}e{power}")
 
 
-def _schedule(plan: Plan, records: int) -> Schedule:
+def _releases(plan: Plan, train: Data) -> int:
+    """Noised sums in which one step of every network takes part.
+
+    A record that is looked at once for each of its modalities is in as many sums.
+    """
+    if plan.models[0].name != MULTIMODAL:
+        return len(plan.models)
+    from polyveil.learn.multimodal.run import method, multimodal
+
+    return method(plan.models[0]).releases(len(multimodal(train).inputs))
+
+
+def _schedule(plan: Plan, train: Data) -> Schedule:
     """The least noise under which all networks together meet the budget."""
-    training, privacy = plan.training, plan.privacy
+    training, privacy, records = plan.training, plan.privacy, len(train)
     batch = float(training.batch_size or 1)
     one = schedule(
         records,
@@ -166,7 +184,7 @@ def _schedule(plan: Plan, records: int) -> Schedule:
         epsilon=privacy.budget,
         delta=one.delta,
         rate=one.rate,
-        steps=one.steps * len(plan.models),
+        steps=one.steps * _releases(plan, train),
     )
     return replace(one, noise_multiplier=multiplier)
 
@@ -181,7 +199,9 @@ def _meter(
     """
     models, steps = len(plan.models), settled.steps
     exact = plan.data.public_validation or plan.privacy.mode != "sound"
-    told_at = sorted(even_steps(steps, plan.training.epochs))
+    # A classifier of several modalities is looked at when all its rounds are done.
+    at_the_end = plan.models[0].name == MULTIMODAL
+    told_at = [steps] if at_the_end else sorted(even_steps(steps, plan.training.epochs))
     on_the_way = len(told_at) - 1
     while True:
         meter = Meter(

@@ -32,8 +32,8 @@ _DECIDING = ("polyveil", "numpy", "scipy", "torch", "scikit-learn", "dp-accounti
 _REMARKS = (
     "Mean ± standard deviation over seeds; each seed has a split of its own.",
     "The unit of privacy is one record with all its modalities, added or removed.",
-    "Figures of the fusion by hybrid uncertainty, each modality calibrated; temperatures and fusion "
-    "weights were chosen on validation labels, which no promise covers.",
+    "Figures of the fusion by hybrid uncertainty, each modality calibrated; temperatures and "
+    "fusion weights were chosen on validation labels, which no promise covers.",
     "Seeds of noise follow from the cell's name, so that the table can be made again: these models "
     "are for the table, not for release.",
     "The ledger was not charged: nothing but the figures of this table leaves.",

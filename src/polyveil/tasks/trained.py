@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from polyveil.learn.history import Measured
 from polyveil.learn.modalities import Multimodal
+from polyveil.learn.multimodal.run import MethodRun, remarks
 from polyveil.learn.objective import network
 from polyveil.learn.outcome import DataFacts, ModelFacts, TrainReport, counted
+from polyveil.learn.plan import MULTIMODAL, RECOGNISER
+from polyveil.learn.recognition import recogniser
 from polyveil.learn.result_folder import weights_file
 from polyveil.learn.run import Run, count
 from polyveil.learn.run_folder import RunState
@@ -35,13 +38,17 @@ def planned_report(work: Work, data_set: str) -> TrainReport:
 
 
 def trained_report(
-    work: Work, runs: Sequence[Run], state: RunState, data_set: str, fused: Measured | None
+    work: Work,
+    runs: Sequence[Run | MethodRun],
+    state: RunState,
+    data_set: str,
+    fused: Measured | None,
 ) -> TrainReport:
     """What a run did and cost."""
     return _report(work, data_set, run=state.run, started=state.started, runs=runs, fused=fused)
 
 
-def fused_figures(work: Work, runs: Sequence[Run]) -> Measured | None:
+def fused_figures(work: Work, runs: Sequence[Run | MethodRun]) -> Measured | None:
     """How good both networks are together; None with one, or without held-out records."""
     if work.plan.fusion is None or work.held_out is None:
         return None
@@ -62,7 +69,7 @@ def fused_figures(work: Work, runs: Sequence[Run]) -> Measured | None:
 
 
 def _shares(
-    method: str, each: NDArray[Any], runs: Sequence[Run], records: int
+    method: str, each: NDArray[Any], runs: Sequence[Run | MethodRun], records: int
 ) -> NDArray[np.float64] | None:
     if method == "variance":
         return variance_weights(each)
@@ -79,7 +86,7 @@ def _report(
     *,
     run: str,
     started: str,
-    runs: Sequence[Run],
+    runs: Sequence[Run | MethodRun],
     fused: Measured | None,
 ) -> TrainReport:
     guarantee = work.guarantee()
@@ -93,12 +100,23 @@ def _report(
         fused=fused,
         refused=counted([one.reason for one in work.refused]),
         settings=work.plan.public(),
+        remarks=_remarks(work),
         seconds=sum(one.seconds for one in runs),
         started=started,
         command=_command(),
         versions={"python": platform.python_version(), **{n: version(n) for n in _DECIDING}},
         dry_run=not runs,
     )
+
+
+def _remarks(work: Work) -> tuple[str, ...]:
+    """What the kind of network asks to be told."""
+    plan = work.plan.models[0]
+    if plan.name == MULTIMODAL:
+        return remarks(work.plan)
+    if plan.name == RECOGNISER:
+        return recogniser(plan, work.train).config.remarks
+    return ()
 
 
 def _data(work: Work, data_set: str) -> DataFacts:
@@ -138,7 +156,7 @@ def _how_measured(work: Work, held_out: int) -> str:
     )
 
 
-def _models(work: Work, runs: Sequence[Run]) -> tuple[ModelFacts, ...]:
+def _models(work: Work, runs: Sequence[Run | MethodRun]) -> tuple[ModelFacts, ...]:
     facts = []
     for at, plan in enumerate(work.plan.models):
         made = runs[at].model if runs else network(plan, work.train)
@@ -153,7 +171,7 @@ def _models(work: Work, runs: Sequence[Run]) -> tuple[ModelFacts, ...]:
                 file=weights_file(at + 1, len(work.plan.models)),
                 noise_multiplier=work.schedule.noise_multiplier,
                 rate=work.schedule.rate,
-                steps=work.schedule.steps,
+                steps=work.noised_sums // len(work.plan.models),
                 history=runs[at].history if runs else (),
             )
         )

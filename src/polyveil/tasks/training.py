@@ -19,11 +19,12 @@ from pathlib import Path
 
 import torch
 
+from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.outcome import TrainReport
-from polyveil.learn.plan import Plan
+from polyveil.learn.plan import MULTIMODAL, Plan
 from polyveil.learn.progress import Listener, Said
 from polyveil.learn.result_folder import read_result, write_result
-from polyveil.learn.run import Run
+from polyveil.learn.run import Job, Run
 from polyveil.learn.run_folder import RunFolder, check_place, is_open, opened
 from polyveil.learn.work import Work
 from polyveil.models.recognition.system import MultimodalRecogniser
@@ -91,9 +92,9 @@ def _trained(
         planned = planned_report(work, sources.token)
         settings.on_progress(Said(f"Training {planned.intent}. {planned.budget}"))
         with _reserved(work, sources, folder, settings):
-            runs = []
+            runs: list[Run | MethodRun] = []
             for number in range(1, len(plan.models) + 1):
-                runs.append(Run(work.job(number, folder.checkpoint(number))))
+                runs.append(_run(work.job(number, folder.checkpoint(number))))
                 runs[-1].finish(settings.on_progress)
             report = trained_report(
                 work, runs, folder.state, sources.token, fused_figures(work, runs)
@@ -104,13 +105,20 @@ def _trained(
     return report
 
 
-def _others(work: Work, run: Run, name: str) -> dict[str, bytes]:
-    """What a recogniser leaves beside its weights; nothing for other networks."""
-    if not isinstance(run.model, MultimodalRecogniser):
+def _run(job: Job) -> Run | MethodRun:
+    return MethodRun(job) if job.model.name == MULTIMODAL else Run(job)
+
+
+def _others(work: Work, run: Run | MethodRun, name: str) -> dict[str, bytes]:
+    """What a network of several modalities leaves beside its weights; nothing for others."""
+    if work.plan.data.inputs is None:
         return {}
+    from polyveil.tasks.classifier_files import classifier_files
     from polyveil.tasks.modalities import front_ends
     from polyveil.tasks.recogniser_files import recogniser_files
 
+    if not isinstance(run.model, MultimodalRecogniser):
+        return classifier_files(run.model, front_ends(work.plan.data))
     with run.as_released():
         return recogniser_files(run.model, front_ends(work.plan.data), work.train.classes, name)
 

@@ -63,7 +63,8 @@ def train(
       options: how long and in what steps.
       budget: the promise about one record with all its modalities; None for none.
       network: `width` and `channels` of `MultimodalConfig`, where they shall be others.
-      secret: 32 bytes that batches and noise follow from; by default from the operating system.
+      secret: 32 bytes that batches and noise follow from; by default from the operating system. It
+        may serve one training: two that share samples cost more than their two budgets.
       after_round: is called with the number of rounds done and the model. Figures of training
         records that are looked at here are covered by no promise.
       watch: is shown every step of a shared head.
@@ -82,7 +83,7 @@ def train(
         noise_multiplier=budget.noise_multiplier if budget else 0.0,
         delta=budget.delta if budget else None,
     )
-    model = _fresh(method, data, options.seed, network or {})
+    model = fresh(method, data, options.seed, network or {})
     setting = Setting(
         model=model,
         inputs={name: torch.from_numpy(values) for name, values in data.inputs.items()},
@@ -108,7 +109,7 @@ def train(
     )
 
 
-def _fresh(
+def fresh(
     method: Method, data: Multimodal, seed: int, sizes: Mapping[str, Any]
 ) -> MultimodalClassifier:
     """The network before training; torch's global generator is left as it was."""
