@@ -13,7 +13,6 @@ import pytest
 from made_up import fixed_key
 from PIL import Image
 
-
 import polyveil
 from polyveil.errors import UsageError, WeightsError
 from polyveil.inputs import front_end
