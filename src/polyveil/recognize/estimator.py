@@ -9,9 +9,9 @@ else's template, as a fresh stranger is to all of theirs. It holds for strangers
 and needs about 1 / far of them. Without `far`, everybody is taken for the nearest: closed-set.
 
 What differs from a usual classifier: only the direction of a row counts, not its length, as
-embeddings are compared by angle (a row of zeros has none: it enrols nobody and is near nobody); and templates are made under a key, by default a fresh one for
-each fit that is forgotten with the estimator. `random_state` makes that key repeatable, and thereby
-guessable: for experiments.
+embeddings are compared by angle (a row of zeros has none: it enrols nobody and is near nobody); and
+templates are made under a key, by default a fresh one for each fit that is forgotten with the
+estimator. `random_state` makes that key repeatable, and thereby guessable: for experiments.
 
 Source: https://scikit-learn.org/stable/developers/develop.html
 """
@@ -179,4 +179,3 @@ class TemplateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if np.isin(self.unknown, self.classes_):
             raise ValueError("unknown: somebody in y has this label; expected one of nobody.")
-

@@ -147,9 +147,7 @@ def without_themselves(trials: Trials, people: frozenset[str]) -> Trials:
     """Trials without those in which these people meet their own template."""
     kept = ~(trials.genuine & np.isin(trials.probes, sorted(people)))
     columns = (trials.searches[kept], trials.probes[kept], trials.templates[kept])
-    return Trials(
-        trials.part, *columns, {name: row[kept] for name, row in trials.scores.items()}
-    )
+    return Trials(trials.part, *columns, {name: row[kept] for name, row in trials.scores.items()})
 
 
 def cohort_of(samples: list[Sample], parts: Parts, modalities: tuple[str, ...]) -> Cohort | None:
