@@ -15,6 +15,7 @@ Source: Zhang et al., CVPR 2024, https://arxiv.org/abs/2311.10707
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -119,7 +120,8 @@ class _Turn:
         """What the projection is shown of this step, float64 [rows, width + 1]."""
         if self._reads == projection.MEAN:
             told = self.steps.told
-            return None if told is None else told.unsqueeze(0)
+            # In units of the features, which damping is stated in.
+            return None if told is None else told.unsqueeze(0) * math.sqrt(len(told))
         if self._reads == projection.FEATURES:
             return self._features
         return self._gradient
