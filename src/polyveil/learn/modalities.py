@@ -35,6 +35,7 @@ class Multimodal:
       refused: records that could not be used, each with the reason.
       spreads: modality -> how far off an autoencoder may be, in units of the input; a fixed fact
         of the reading, never measured on the records.
+      kinds: modality -> kind of its front end, e.g. "face"; empty where nobody said.
     """
 
     inputs: Mapping[str, Numbers] = field(repr=False)
@@ -43,6 +44,7 @@ class Multimodal:
     classes: tuple[str, ...]
     refused: tuple[Refused, ...] = ()
     spreads: Mapping[str, float] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = {len(one) for one in self.inputs.values()} | {len(self.labels)}
@@ -113,6 +115,7 @@ def stacked(
     classes: tuple[str, ...],
     refused: Iterable[Refused] = (),
     spreads: Mapping[str, float] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Multimodal:
     """Examples as one value.
 
@@ -133,4 +136,6 @@ def stacked(
             if name in example.inputs:
                 inputs[name][row] = example.inputs[name]
                 present[row, column] = True
-    return Multimodal(inputs, present, labels, classes, tuple(refused), dict(spreads or {}))
+    return Multimodal(
+        inputs, present, labels, classes, tuple(refused), dict(spreads or {}), dict(kinds or {})
+    )

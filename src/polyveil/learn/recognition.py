@@ -17,6 +17,7 @@ from polyveil.errors import NotPrivate, UsageError
 from polyveil.learn.modalities import Data, Multimodal
 from polyveil.learn.plan import RECOGNISER, ModelPlan, Plan
 from polyveil.learn.rows import AT_ONCE
+from polyveil.learn.sessions import as_another_session
 from polyveil.models.odconv_attention import anneal
 from polyveil.models.recognition.alignment import NO_GUARANTEE
 from polyveil.models.recognition.config import MIXES_RECORDS, RecogniserConfig
@@ -38,7 +39,7 @@ class Recognition:
 
     def __init__(self, model: MultimodalRecogniser, data: Multimodal) -> None:
         self.model = self.network = model
-        self._names = tuple(data.inputs)
+        self._names, self._kinds = tuple(data.inputs), data.kinds
         values = [torch.from_numpy(one) for one in data.inputs.values()]
         mask, labels = torch.from_numpy(data.present), torch.from_numpy(data.labels)
         self.rows = (*values, mask, labels)
@@ -57,7 +58,11 @@ class Recognition:
         shown = present & kept
         # Whoever would be left with nothing keeps what there is.
         shown = torch.where(shown.any(1, keepdim=True), shown, present)
-        return self.model.losses(dict(zip(self._names, values, strict=True)), labels, shown).total
+        inputs = {
+            name: as_another_session(self._kinds.get(name, ""), one)
+            for name, one in zip(self._names, values, strict=True)
+        }
+        return self.model.losses(inputs, labels, shown).total
 
     @torch.no_grad()
     def scores(self, data: Data) -> Tensor:

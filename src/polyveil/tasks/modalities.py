@@ -76,7 +76,8 @@ def read_modalities(
         raise UsageError("[data] label: a single class; expected two or more to tell apart.")
     shapes = {name: end.shape for name, end in ends.items()}
     spreads = {name: end.spread for name, end in ends.items()}
-    return stacked(examples, shapes, classes, refused, spreads)
+    kinds = {name: end.kind for name, end in ends.items()}
+    return stacked(examples, shapes, classes, refused, spreads, kinds)
 
 
 def _examples(
