@@ -28,8 +28,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from _common import RESULTS, table, write
-from _multimodal_sets import NAMES, TITLES, Parts, parts
+from _common import RESULTS
+from _fusion_tables import CONDITIONS, HELD, MEAN, printed, written
+from _multimodal_sets import CACHE, NAMES, Parts, parts
 from polyveil.learn.modalities import Multimodal
 from polyveil.learn.multimodal import Joint, Late, Options, predict, train
 from polyveil.models.calibration import Calibration, Temperature
@@ -46,13 +47,8 @@ OPTIONS = {
     "imgtext_mvsa": Options(epochs=10, batch_size=32, learning_rate=1e-3),
     "voice_emodb": Options(epochs=25, batch_size=32, learning_rate=1e-3),
 }
+KEPT = CACHE / "fusion_seeds.json"
 SHARE, NOISE = 0.3, 3.0
-CONDITIONS = ("clean", "noisy", "missing")
-LEVELS = ("raw", "calibrated")
-HELD = ("clean", "spoiled")
-"""Validation records."""
-MEAN = "mean (late fusion)"
-HYBRID = "hybrid uncertainty"
 Floats = NDArray[np.floating]
 
 
@@ -106,7 +102,24 @@ class Best:
         return values[np.array(order)[there[order].argmax(axis=0)], rows]
 
 
-RULES: dict[str, Callable[[Answers], FusionRule | Variance | Product | Best]] = {
+@dataclass(frozen=True)
+class Tempered:
+    """Another rule, and one temperature for what it says: averaging makes predictions modest."""
+
+    rule: FusionRule
+    temperature: Temperature
+
+    def predict(self, probabilities: Floats, present: Mask | None = None) -> Floats:
+        return self.temperature.apply(self.rule.predict(probabilities, present))
+
+
+def tempered(rule: FusionRule, held: Answers) -> Tempered:
+    """The temperature of the fused validation predictions."""
+    fused = rule.predict(held.each, held.present)
+    return Tempered(rule, Temperature.fit(fused, held.labels))
+
+
+RULES: dict[str, Callable[[Answers], FusionRule | Variance | Product | Best | Tempered]] = {
     MEAN: lambda held: EqualWeights(),
     "mean of logarithms": lambda held: Product(),
     "variance": lambda held: Variance(),
@@ -116,7 +129,11 @@ RULES: dict[str, Callable[[Answers], FusionRule | Variance | Product | Best]] = 
     "KL only": lambda held: HybridUncertainty.fit(
         held.each, held.labels, held.present, alphas=(0.0,)
     ),
-    HYBRID: lambda held: HybridUncertainty.fit(held.each, held.labels, held.present),
+    "hybrid uncertainty": lambda held: HybridUncertainty.fit(held.each, held.labels, held.present),
+    "mean, then a temperature": lambda held: tempered(EqualWeights(), held),
+    "hybrid, then a temperature": lambda held: tempered(
+        HybridUncertainty.fit(held.each, held.labels, held.present), held
+    ),
     "learned weights": lambda held: LearnedWeights.fit(held.each, held.labels, held.present),
     "better modality": lambda held: Best(
         int((held.each.argmax(2) == held.labels).mean(axis=1).argmax())
@@ -247,79 +264,6 @@ def draw_reliability(name: str, modalities: tuple[str, ...], raw: Answers, warm:
     (RESULTS / f"reliability_{name}.svg").write_text(reliability_svg(lines), "utf-8")
 
 
-def spread(values: list[float]) -> str:
-    """Mean ± standard deviation over seeds, in per cent."""
-    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}"
-
-
-def printed(name: str, seeds: list[dict[str, Any]]) -> None:
-    """Accuracy of every rule; how sure it is; every measure where nothing is spoiled."""
-    print(f"\n### {TITLES[name]}: mean ± spread of {len(seeds)} seeds\n")
-    for key in seeds[0]["alone"]:
-        print(f"- {key} alone, clean: {spread([s['alone'][key]['accuracy'] for s in seeds])} %")
-    for how in HELD:
-        print(f"\nAccuracy, %; rules and temperatures fitted on {how} validation records\n")
-        print(grid([one[how] for one in seeds], lambda m: spread([one["accuracy"] for one in m])))
-    clean = [one["clean"] for one in seeds]
-    print("\nECE (15 bins), % / log loss, nats; means; fitted on clean validation records\n")
-    print(grid(clean, sure))
-    print("\nEvery measure, %, of clean test records, calibrated; means\n")
-    print(measures([one["calibrated"] for one in clean]), flush=True)
-
-
-def grid(seeds: list[dict[str, Any]], cell: Callable[[list[dict[str, Any]]], str]) -> str:
-    """A row a rule, a column a condition and level."""
-    columns = [(level, condition) for condition in CONDITIONS for level in LEVELS]
-    head = ["fusion", *(f"{condition}, {level}" for level, condition in columns)]
-    rows = [
-        [rule, *(cell([s[level][rule][condition] for s in seeds]) for level, condition in columns)]
-        for rule in seeds[0]["raw"]
-    ]
-    return table(head, rows)
-
-
-def sure(seeds: list[dict[str, Any]]) -> str:
-    """Calibration error and log loss in one cell."""
-    ece, loss = (np.mean([one[key] for one in seeds]) for key in ("ece", "nll"))
-    return f"{100 * ece:.1f} / {loss:.3f}"
-
-
-def measures(seeds: list[dict[str, Any]]) -> str:
-    """A row a rule, a column a measure; ConfAcc_Low over the unsure records of all seeds."""
-    head = ["fusion", "precision", "F1", "macro recall", "macro F1", "ECE", "ECE, equal mass"]
-    rows = []
-    for rule in seeds[0]:
-        some = [one[rule]["clean"] for one in seeds]
-        figures = [
-            *(
-                [one["weighted"]["precision"] for one in some],
-                [one["weighted"]["f1"] for one in some],
-            ),
-            *([one["macro"]["recall"] for one in some], [one["macro"]["f1"] for one in some]),
-            *([one["ece"] for one in some], [one["ece_adaptive"] for one in some]),
-        ]
-        right, unsure = (sum(one[key] for one in some) for key in ("low_right", "low_records"))
-        low = f"{100 * right / unsure:.1f} ({unsure})" if unsure else "none"
-        brier = f"{np.mean([one['brier'] for one in some]):.3f}"
-        rows.append([rule, *(f"{100 * np.mean(one):.1f}" for one in figures), low, brier])
-    return table([*head, "ConfAcc_Low (records)", "Brier"], rows)
-
-
-def against_mean(seeds: list[dict[str, Any]], rule: str) -> dict[str, Any]:
-    """Differences of a rule from the plain mean, paired within seeds: accuracy and log loss."""
-    found = {}
-    for how in HELD:
-        for level in LEVELS:
-            for condition in CONDITIONS:
-                levels = [one[how][level] for one in seeds]
-                pairs = [(one[rule][condition], one[MEAN][condition]) for one in levels]
-                found[f"{condition}, {level}, {how} validation"] = {
-                    key: [ours[key] - mean[key] for ours, mean in pairs]
-                    for key in ("accuracy", "nll")
-                }
-    return found
-
-
 def main() -> None:
     """Every set and seed; prints, writes; a set that is not run keeps its figures."""
     torch.set_num_threads(1)
@@ -327,17 +271,15 @@ def main() -> None:
     asked.add_argument("--seeds", type=int, default=5)
     asked.add_argument("--sets", nargs="*", choices=NAMES, default=list(NAMES))
     chosen = asked.parse_args()
-    path = RESULTS / "fusion.json"
-    figures = json.loads(path.read_text())["figures"] if path.exists() else {}
+    figures = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in chosen.sets:
         found = [one_seed(name, seed) for seed in range(chosen.seeds)]
-        seeds = json.loads(json.dumps(found, default=ClassMetrics.to_json))
-        rules = [rule for rule in seeds[0]["clean"]["raw"] if rule != MEAN]
-        differences = {rule: against_mean(seeds, rule) for rule in rules}
-        figures[name] = {"seeds": seeds, "against the mean": differences}
-        write("fusion", figures, packages=("torch", "numpy", "scikit-learn"))
-    for name in figures:
-        printed(name, figures[name]["seeds"])
+        figures[name] = json.loads(json.dumps(found, default=ClassMetrics.to_json))
+        KEPT.write_text(json.dumps(figures))
+    for name, seeds in figures.items():
+        printed(name, seeds)
+    if chosen.sets:
+        written(figures)
 
 
 if __name__ == "__main__":
