@@ -241,3 +241,42 @@ def test_damage_is_told_without_a_traceback_of_the_database(tmp_path: Path) -> N
     place.chmod(0o600)
     with pytest.raises(GalleryError, match="not a database"):
         gallery.entries()
+
+
+def test_many_probes_at_once_are_compared_as_one_by_one(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "g.db", key=KEY)
+    draw = np.random.default_rng(0)
+    for at in range(6):
+        modalities = {"face", "voice"} if at % 2 else {"face"}
+        gallery.enroll(f"p{at}", {name: draw.normal(size=16) for name in modalities})
+    face, voice = draw.normal(size=(2, 4, 16))
+    probes = [{"face": face[0], "voice": voice[0]}, {"voice": voice[1]}, {"face": face[2]}]
+    together = gallery.compare_all(probes)
+    for probe, found in zip(probes, together, strict=True):
+        alone = gallery.compare(probe)
+        assert found.subjects == alone.subjects and set(found.scores) == set(probe)
+        for name in probe:
+            np.testing.assert_allclose(found.scores[name], alone.scores[name], atol=1e-12)
+    assert len(together[1].subjects) == 3 and gallery.compare_all([]) == []
+
+
+def test_templates_of_another_encoder_are_never_compared_with(tmp_path: Path) -> None:
+    place, vector = tmp_path / "g.db", np.random.default_rng(0).normal(size=16)
+    first, second = (Gallery(place, key=KEY, encoder=name) for name in ("one", "other"))
+    first.enroll("a", {"face": vector})
+    assert first.active("a") == {"face": "one"} and first.entries()[0].encoder == "one"
+    with pytest.raises(GalleryError, match="another encoder"):
+        second.compare({"face": vector})
+    second.renew("a", {"face": vector})
+    assert second.compare({"face": vector}).scores["face"][0] > 0.9
+    with pytest.raises(GalleryError, match="another encoder"):
+        first.compare({"face": vector})
+
+
+def test_renewing_may_enrol_what_is_missing_in_the_same_transaction(tmp_path: Path) -> None:
+    gallery, vector = Gallery(tmp_path / "g.db", key=KEY), np.random.default_rng(0).normal(size=16)
+    gallery.enroll("a", {"face": vector})
+    with pytest.raises(UsageError, match="enrol instead"):
+        gallery.renew("a", {"face": vector, "voice": vector})
+    gallery.renew("a", {"face": vector, "voice": vector}, enrol_missing=True)
+    assert set(gallery.active("a")) == {"face", "voice"}

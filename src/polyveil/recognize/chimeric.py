@@ -129,7 +129,7 @@ class Pairing:
     Attributes:
       seed: equal sources and seeds give equal pairings.
       sources: modality -> source.
-      users: part -> users, as many as the smallest source has people for.
+      users: part -> users, as many as the smallest source has people for, or as were asked for.
     """
 
     seed: int
@@ -137,12 +137,17 @@ class Pairing:
     users: Mapping[Part, tuple[ChimericUser, ...]]
 
     @classmethod
-    def draw(cls, sources: Iterable[Source], *, seed: int) -> Pairing:
+    def draw(cls, sources: Iterable[Source], *, seed: int, most: int | None = None) -> Pairing:
         """Joins people at random, within each part; who is left over differs from seed to seed.
 
+        Args:
+          most: users of a part, at most; None: as many as the smallest source has people for.
+
         Raises:
-          UsageError: no source, or two of one modality.
+          UsageError: no source, two of one modality, or `most` below 1.
         """
+        if most is not None and most < 1:
+            raise UsageError(f"most: {most!r}; expected at least 1 user of a part.")
         by_name = {}
         for source in sources:
             if source.modality in by_name:
@@ -150,7 +155,7 @@ class Pairing:
             by_name[source.modality] = source
         if not by_name:
             raise UsageError("sources: none; expected one or more.")
-        users = {part: _joined(by_name, part, seed) for part in PARTS}
+        users = {part: _joined(by_name, part, seed)[:most] for part in PARTS}
         return cls(seed, by_name, users)
 
     def __repr__(self) -> str:

@@ -180,17 +180,45 @@ class Gallery:
           UsageError: no modality, or an embedding of another length than the templates.
           GalleryError: templates of another encoder, which nothing can be compared with.
         """
-        if not probe:
+        return self.compare_all([probe], names=names, cohort=cohort)[0]
+
+    def compare_all(
+        self,
+        probes: Sequence[Mapping[str, ArrayLike]],
+        *,
+        names: Sequence[str] | None = None,
+        cohort: Cohort | None = None,
+    ) -> list[Comparison]:
+        """Several probes, each as `compare` does it: secrets are derived once for all of them.
+
+        A probe is compared in its own modalities: people who have none of them are in none of its
+        columns.
+        """
+        if not all(probes):
             raise UsageError("gallery: expected at least one modality in the probe.")
+        rows = self._templates(sorted({name for probe in probes for name in probe}), names)
+        tables = {
+            modality: self._scores(modality, probes, own, cohort) for modality, own in rows.items()
+        }
+        found = []
+        for at, probe in enumerate(probes):
+            mine = {modality: tables[modality] for modality in probe}
+            subjects = sorted({one for subjects, _ in mine.values() for one in subjects})
+            places = {subject: index for index, subject in enumerate(subjects)}
+            scores = {modality: np.full(len(subjects), np.nan) for modality in probe}
+            for modality, (columns, table) in mine.items():
+                scores[modality][[places[one] for one in columns]] = table[at]
+            found.append(Comparison(tuple(subjects), scores))
+        return found
+
+    def _templates(
+        self, modalities: Sequence[str], names: Sequence[str] | None
+    ) -> dict[str, list[Any]]:
+        """Modality -> rows with active templates, of everybody or of the named people."""
+        columns = ("subject", "modality", "encoder", "enrolment", "template")
         query = (
-            select(
-                TEMPLATES.c.subject,
-                TEMPLATES.c.modality,
-                TEMPLATES.c.encoder,
-                TEMPLATES.c.enrolment,
-                TEMPLATES.c.template,
-            )
-            .where(TEMPLATES.c.status == "active", TEMPLATES.c.modality.in_(sorted(probe)))
+            select(*(TEMPLATES.c[name] for name in columns))
+            .where(TEMPLATES.c.status == "active", TEMPLATES.c.modality.in_(list(modalities)))
             .order_by(TEMPLATES.c.subject)
         )
         if names is not None:
@@ -198,18 +226,7 @@ class Gallery:
         with self._store.reading() as connection:
             rows = connection.execute(query).all()
         self._only_ours(rows)
-        subjects = tuple(dict.fromkeys(row.subject for row in rows))
-        scores = {
-            modality: self._scores(
-                modality,
-                vector,
-                [row for row in rows if row.modality == modality],
-                subjects,
-                cohort,
-            )
-            for modality, vector in probe.items()
-        }
-        return Comparison(subjects, scores)
+        return {name: [row for row in rows if row.modality == name] for name in modalities}
 
     def _only_ours(self, rows: Sequence[Any]) -> None:
         """To leave such templates out would call the people unknown whom they are of."""
@@ -224,26 +241,25 @@ class Gallery:
     def _scores(
         self,
         modality: str,
-        vector: ArrayLike,
+        probes: Sequence[Mapping[str, ArrayLike]],
         rows: Sequence[Any],
-        subjects: Sequence[str],
         cohort: Cohort | None,
-    ) -> Floats:
-        places = {subject: index for index, subject in enumerate(subjects)}
-        scores = np.full(len(subjects), np.nan)
+    ) -> tuple[list[str], Floats]:
+        """Subjects, and scores (probes, subjects) of one modality; NaN for probes without it."""
+        table = np.full((len(probes), len(rows)), np.nan)
+        present = [at for at, probe in enumerate(probes) if modality in probe]
         by_scheme: dict[Scheme, list[tuple[int, bytes, Template]]] = {}
-        for row in rows:
+        for place, row in enumerate(rows):
             template = _read(row.template, self._store.place)
             secret = self._secret(row.subject, modality, row.enrolment)
-            by_scheme.setdefault(template.scheme, []).append(
-                (places[row.subject], secret, template)
-            )
-        for found in by_scheme.values():
+            by_scheme.setdefault(template.scheme, []).append((place, secret, template))
+        for scheme, found in by_scheme.items():
             columns, secrets, templates = zip(*found, strict=True)
-            scores[list(columns)] = scores_under(
-                vector, secrets, templates, modality=modality, cohort=cohort
-            )[0]
-        return scores
+            vectors = [embeddings_of(probes[at][modality], scheme)[0] for at in present]
+            table[np.ix_(present, columns)] = scores_under(
+                np.stack(vectors), secrets, templates, modality=modality, cohort=cohort
+            )
+        return [row.subject for row in rows], table
 
     def _rows(self, name: str, samples: Mapping[str, ArrayLike]) -> list[dict[str, Any]]:
         """Rows to insert, one a modality; protected before the database is asked for its lock."""

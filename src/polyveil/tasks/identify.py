@@ -9,10 +9,13 @@ The gallery holds pseudonymous ids. Whoever knows the names maps ids back with a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from polyveil.errors import (
     EXIT_CLEAN,
@@ -36,6 +39,11 @@ from polyveil.tasks.recognising.opened import NOT_DONE, OpenedRecogniser
 from polyveil.tasks.recognising.people import embed, refusal
 from polyveil.tasks.tally import Tally
 from polyveil.tasks.verify import NO_SCORE
+
+TOGETHER = 256
+"""Probes that are searched at once: what is derived for a template is derived once for all."""
+
+Embeddings: TypeAlias = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +164,8 @@ def identify(
     tally = Tally()
     if source is None:
         record = opened.records(**given)[0]
-        answers = [_answer(record, opened, recognizer, known)]
+        vectors = embed(record, opened.encoder, draws=PROBE_DRAWS)
+        answers = list(_searched([(record.id, vectors)], recognizer, known))
     else:
         answers = list(_answers(source, opened, recognizer, known, tally, on_event))
     active = {one.subject for one in recognizer.gallery.entries() if one.status == "active"}
@@ -172,27 +181,32 @@ def _answers(
     on_event: Listener,
 ) -> Iterator[Answer]:
     on_event(StageStarted("identify", len(source)))
+    waiting: list[tuple[str, Embeddings]] = []
     for item in source.records():
         tally.read(item)
         refused = item if isinstance(item, Refused) else None
         if isinstance(item, Record):
             try:
-                yield _answer(item, opened, recognizer, known)
+                waiting.append((item.id, embed(item, opened.encoder, draws=PROBE_DRAWS)))
             except RecordError as error:
                 refused = refusal(item, error)
         if refused is not None:
             tally.refused(refused)
         on_event(RecordDone("identify", refused=refused is not None))
+        if len(waiting) == TOGETHER:
+            yield from _searched(waiting, recognizer, known)
+            waiting.clear()
+    yield from _searched(waiting, recognizer, known)
 
 
-def _answer(
-    record: Record, opened: OpenedRecogniser, recognizer: Recognizer, known: dict[str, str]
-) -> Answer:
-    found = recognizer.identify(embed(record, opened.encoder, draws=PROBE_DRAWS))
-    used = () if found.threshold is None else found.threshold.modalities
-    if isinstance(found, Identified):
-        return Answer(record.id, found.subject, known.get(found.subject), used)
-    return Answer(record.id, None, None, used)
+def _searched(
+    probes: Sequence[tuple[str, Embeddings]], recognizer: Recognizer, known: dict[str, str]
+) -> Iterator[Answer]:
+    found = recognizer.identify_all([vectors for _, vectors in probes]) if probes else []
+    for (record, _), one in zip(probes, found, strict=True):
+        used = () if one.threshold is None else one.threshold.modalities
+        subject = one.subject if isinstance(one, Identified) else None
+        yield Answer(record, subject, known.get(subject or ""), used)
 
 
 def _names(given: str | Path | Iterable[str] | None) -> list[str]:
