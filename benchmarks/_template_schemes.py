@@ -103,11 +103,11 @@ class IndexOfMax:
         scale = np.sqrt(knows.shape[1])
         people = embeddings_of(knows) * scale
         mean, spread = people.mean(axis=0), ledoit_wolf(people)[0]
-        known = ways @ spread @ ways.T
         # Order statistics are in units of a projection's spread.
-        unit = np.sqrt(np.trace(known) / len(known))
+        unit = np.sqrt(np.einsum("ij,jk,ik->i", ways, spread, ways, optimize=True).mean())
         noise = unit**2 * max(1 - float((told**2).mean()), 0.05)
-        gain = spread @ ways.T @ np.linalg.inv(known + noise * np.eye(len(known)))
+        # (S^-1 + W'W / noise)^-1 W' / noise: as small as an embedding, however many projections.
+        gain = np.linalg.solve(np.linalg.inv(spread) + ways.T @ ways / noise, ways.T / noise)
         groups = (ways @ mean).reshape(-1, self.choices)
         # A hash says which projection is largest, nothing of their common height.
         expected = (groups - groups.mean(axis=1, keepdims=True)).ravel()

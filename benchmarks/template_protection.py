@@ -46,6 +46,8 @@ from polyveil.recognize.trials import Split, Trials
 from polyveil.recognize.unlinkability import Linkability, linkability
 
 SEED = 20261121
+FEW = 12
+"""People whose templates are climbed to by asking for scores, which takes long."""
 SHIFTS = 5
 """Strangers that each template is compared with for linkage."""
 
@@ -75,7 +77,7 @@ class Crowd:
         return self.enrolled[rows], self.probes[rows]
 
 
-def made_up(directions: int, *, count: int = 300, alike: float = 0.6) -> Crowd:
+def made_up(directions: int, *, count: int = 200, alike: float = 0.6) -> Crowd:
     """Normal embeddings of 128 numbers, two samples with cosine 0.6 on average."""
     draw = np.random.default_rng(directions)
     person, session = (draw.normal(size=(3 * count, n, directions)) for n in (1, 2))
@@ -260,7 +262,7 @@ def more_thefts(crowd: Crowd, scheme: Scheme) -> list[list[Any]]:
             passes.append(way.alike(way.codes(secret, guess[None]), code)[0] > threshold)
         cosine = float((found * enrolled).sum(axis=1).mean())
         rows.append([f"informed, {count} stolen", cosine, shown(share(np.array(passes)))])
-    few = min(30, len(enrolled))
+    few = min(FEW, len(enrolled))
     thefts = [[_stolen(row, scheme, f"theft {i}")] for i, row in enumerate(enrolled[:few])]
     fresh = [_stolen(row, scheme, f"renewed {i}") for i, row in enumerate(probes[:few, 0])]
     for name, attack in (
@@ -337,7 +339,10 @@ def compared(crowd: Crowd, chosen: Sequence[Way]) -> list[list[str]]:
         figures = judged(crowd, way, plain)
         rows.append([crowd.name, way.name, *(shown(one) for one in figures.values())])
         head = list(figures)
-    print(table(["embeddings", f"template, FAR {100 * crowd.far:g} %", *head], rows) + "\n")
+    print(
+        table(["embeddings", f"template, FAR {100 * crowd.far:g} %", *head], rows) + "\n",
+        flush=True,
+    )
     return [["embeddings", "template", *head], *rows]
 
 

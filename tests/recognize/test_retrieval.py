@@ -62,9 +62,18 @@ def test_a_perfect_and_a_reversed_pairing_both_leak() -> None:
     assert wrong.place.estimate == 1.0 and wrong.leaks and right.leaks
 
 
+def test_a_leak_of_a_few_people_alone_shows_in_first_places() -> None:
+    tables = [pairing(30, 0.0, seed) for seed in range(10)]
+    for table in tables:
+        table[[0, 1, 2], [0, 1, 2]] = 2.0  # three are found at once, the rest by chance
+    found = retrieval(tables, seed=0)
+    assert found.p_rank_1 < 0.001 and found.leaks
+    assert found.rank_1.low > found.rank_1_chance
+
+
 def test_equal_scores_say_nothing() -> None:
     found = retrieval([np.zeros((10, 10))], seed=0)
-    assert (found.place.estimate, found.p) == (0.5, 1.0)
+    assert (found.place.estimate, found.p, found.p_rank_1) == (0.5, 1.0, 1.0)
     assert found.rank_1.estimate == pytest.approx(found.rank_1_chance)
 
 

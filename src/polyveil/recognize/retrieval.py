@@ -25,6 +25,7 @@ from polyveil.recognize.scheme import Floats
 
 _FEWEST = 10
 _PERMUTATIONS = 2000
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Retrieval:
       place: share of the others who come before the own person, ties half: 0 is first of all, 0.5
         is chance, 1 is last.
       place_chance: between which 95 of 100 random pairings lie.
-      p: chance that a random pairing lies as far from 0.5, on either side, or farther.
+      p: chance that a random pairing's place lies as far from 0.5, on either side, or farther.
+      p_rank_1: chance that a random pairing has so many first places, or more.
       queries: how many, over all pairings.
     """
 
@@ -46,12 +48,13 @@ class Retrieval:
     place: Interval
     place_chance: tuple[float, float]
     p: float
+    p_rank_1: float
     queries: int
 
     @property
     def leaks(self) -> bool:
-        """Whether fewer than 5 in 100 random pairings are as far from chance."""
-        return self.p < 0.05
+        """Whether fewer than 5 in 100 random pairings stand out so, in place or in first places."""
+        return min(self.p, self.p_rank_1) < 0.025
 
 
 def retrieval(
@@ -71,19 +74,19 @@ def retrieval(
     tables = [_table(one) for one in scores]
     if not tables:
         raise UsageError("retrieval: expected the scores of at least one pairing.")
-    places = [_places(table) for table in tables]
-    own = np.concatenate([place.diagonal() for place in places])
-    firsts = np.concatenate([_firsts(table) for table in tables])
-    by_chance = _by_chance(places, permutations, seed)
-    away = np.abs(by_chance - 0.5) >= abs(float(own.mean()) - 0.5) - 1e-12
-    low, high = np.percentile(by_chance, [2.5, 97.5])
-    chance = float(np.concatenate([np.full(len(one), 1.0 / len(one)) for one in tables]).mean())
+    places, firsts = [_places(table) for table in tables], [_firsts(table) for table in tables]
+    own, first = (np.concatenate([one.diagonal() for one in of]) for of in (places, firsts))
+    placed, hit = _by_chance(places, firsts, permutations, seed)
+    away = np.abs(placed - 0.5) >= abs(float(own.mean()) - 0.5) - _ROUNDING
+    more = hit >= float(first.mean()) - _ROUNDING
+    low, high = np.percentile(placed, [2.5, 97.5])
     return Retrieval(
-        bootstrap(firsts, seed=seed),
-        chance,
+        bootstrap(first, seed=seed),
+        len(tables) / len(own),
         bootstrap(own, seed=seed),
         (float(low), float(high)),
         float((1 + away.sum()) / (1 + permutations)),
+        float((1 + more.sum()) / (1 + permutations)),
         len(own),
     )
 
@@ -112,18 +115,21 @@ def _places(table: Floats) -> Floats:
 
 
 def _firsts(table: Floats) -> Floats:
-    """1 where the own person alone is first, 1/k where k share the first place, else 0."""
+    """1 where somebody alone is first in a row, 1/k where k share the first place, else 0."""
     first = table == table.max(axis=1, keepdims=True)
-    return np.asarray(first.diagonal() / first.sum(axis=1))
+    return np.asarray(first / first.sum(axis=1, keepdims=True))
 
 
-def _by_chance(places: Sequence[Floats], permutations: int, seed: int) -> Floats:
-    """Mean place under random pairings, each table paired anew: (permutations,)."""
+def _by_chance(
+    places: Sequence[Floats], firsts: Sequence[Floats], permutations: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Mean place and share of first places under random pairings: two of (permutations,)."""
     draw = np.random.default_rng(seed)
     total = sum(len(place) for place in places)
-    sums = np.zeros(permutations)
-    for place in places:
+    placed, hit = np.zeros(permutations), np.zeros(permutations)
+    for place, first in zip(places, firsts, strict=True):
         rows = np.arange(len(place))
         others = draw.permuted(np.tile(rows, (permutations, 1)), axis=1)
-        sums += place[rows, others].sum(axis=1)
-    return sums / total
+        placed += place[rows, others].sum(axis=1)
+        hit += first[rows, others].sum(axis=1)
+    return placed / total, hit / total
