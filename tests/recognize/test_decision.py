@@ -80,7 +80,7 @@ def test_each_subset_has_a_threshold_of_its_own(decider: Decider) -> None:
     assert len(set(values.values())) == 3
     for strangers in decider.strangers.values():
         assert strangers.for_pair(0.01).value > strangers.for_pair(0.1).value
-        large = strangers.for_search(0.2, gallery=2 * strangers.others)
+        large = strangers.for_search(0.2, gallery=2 * strangers.searches.others)
         small = strangers.for_search(0.2, gallery=2)
         assert large.value > small.value
         assert large.far == small.far == 0.2
@@ -129,7 +129,7 @@ def test_the_stated_rate_holds_on_average() -> None:
 
 def test_too_few_development_people_are_refused(decider: Decider) -> None:
     strangers = decider.strangers[("face",)]
-    assert len(strangers.searches) == 90
+    assert strangers.searches.count == 90
     with pytest.raises(UsageError, match="for a gallery of 29"):
         strangers.for_search(0.01, gallery=29)
     with pytest.raises(UsageError, match="Bring more development people"):

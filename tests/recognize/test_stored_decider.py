@@ -46,10 +46,10 @@ def test_thresholds_are_the_same_to_the_last_digit(decider: Decider, far: float)
     back = from_json(json.loads(json.dumps(to_json(decider))))
     for names, strangers in decider.strangers.items():
         assert back.strangers[names].for_pair(far) == strangers.for_pair(far)
-        if far >= 0.05:
-            assert back.strangers[names].for_search(far, gallery=30) == strangers.for_search(
-                far, gallery=30
-            )
+        for gallery in (1, 7, 29, 40):
+            if far >= 0.05:
+                found = back.strangers[names].for_search(far, gallery=gallery)
+                assert found == strangers.for_search(far, gallery=gallery)
     scores = {"face": np.linspace(-2, 4, 9)}
     np.testing.assert_array_equal(back.fusion.fuse(scores), decider.fusion.fuse(scores))
 
@@ -76,6 +76,8 @@ DAMAGE: dict[str, Any] = {
     "unsorted": lambda v: v["strangers"][0]["pairs"].reverse(),
     "infinite": lambda v: v["strangers"][0]["pairs"].append(float("inf")),
     "more than compared": lambda v: v["strangers"][0].update(compared=1),
+    "searches unsorted": lambda v: v["strangers"][0]["searches"]["place"].reverse(),
+    "searches of nobody": lambda v: v["strangers"][0]["searches"].update(others=0),
     "unknown modality": lambda v: v["strangers"][0].update(modalities=["gait"]),
     "negative slope": lambda v: v["evidence"]["face"].update(slope=-1.0),
     "missing": lambda v: v.pop("evidence"),

@@ -19,6 +19,7 @@ from polyveil.errors import UsageError
 from polyveil.recognize.fusion import Fusion
 from polyveil.recognize.scheme import Floats
 from polyveil.recognize.scoring import Comparison
+from polyveil.recognize.search_front import SearchFront
 from polyveil.recognize.threshold import Strangers, Threshold
 from polyveil.recognize.trials import Trials
 
@@ -208,17 +209,5 @@ def _strangers(trials: Trials, fusion: Fusion, subset: Modalities) -> Strangers 
     if not impostor.any():
         return None
     scores = fusion.fuse({name: trials.scores[name][impostor] for name in subset})
-    _, search, others = np.unique(
-        trials.searches[impostor], return_inverse=True, return_counts=True
-    )
-    best = np.full(len(others), -np.inf)
-    np.maximum.at(best, search, scores)
-    return Strangers(
-        subset,
-        np.sort(scores),
-        np.sort(best),
-        int(others.min()),
-        trials.identities,
-        len(scores),
-        len(best),
-    )
+    front = SearchFront.of(trials.searches[impostor], scores)
+    return Strangers(subset, np.sort(scores), front, trials.identities, len(scores))

@@ -32,6 +32,7 @@ from polyveil.errors import UsageError
 from polyveil.privacy.key import KEY_BYTES, ProjectKey
 from polyveil.recognize.scheme import Floats, Scheme
 from polyveil.recognize.scoring import scores_under
+from polyveil.recognize.search_front import SearchFront
 from polyveil.recognize.template import protect, template_secret
 from polyveil.recognize.threshold import Strangers
 
@@ -155,15 +156,13 @@ class TemplateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The threshold that `far` of strangers exceed, each person a stranger to all others."""
         first = np.unique(who, return_index=True)[1]
         scores = scores_under(rows[first], self._secrets, self.templates_)
-        np.fill_diagonal(scores, -np.inf)
-        best, others = np.sort(scores.max(axis=1)), len(first) - 1
-        pairs = np.sort(scores[~np.eye(len(first), dtype=bool)])
-        people = frozenset(str(at) for at in range(len(first)))
-        strangers = Strangers(
-            (_MODALITY,), pairs, best, others, people, compared=len(pairs), searched=len(best)
-        )
-        # One more template than each of these strangers met: as many as the nearest whole search.
-        return strangers.for_search(float(self.far or 0.0), gallery=others).value
+        apart = ~np.eye(len(first), dtype=bool)
+        searches = np.repeat(np.arange(len(first)).astype(np.str_), len(first) - 1)
+        front = SearchFront.of(searches, scores[apart])
+        people = frozenset(searches.tolist())
+        strangers = Strangers((_MODALITY,), np.sort(scores[apart]), front, people, int(apart.sum()))
+        # A fresh stranger meets one template more than each of these did.
+        return strangers.for_search(float(self.far or 0.0), gallery=front.others).value
 
     def _check_unknown(self) -> None:
         if self.far is None:

@@ -2,8 +2,9 @@
 """A decider on disk: what it holds, what that tells, and its way back.
 
 It holds how scores add up (two numbers a modality), the highest scores of development strangers in
-order of size, and keyed tokens of the development people, so that a figure at one of its thresholds
-can refuse them. No name, no embedding, no template.
+order of size, the best that each of them reached in galleries of growing size, and keyed tokens of
+the development people, so that a figure at one of its thresholds can refuse them. No name, no
+embedding, no template.
 
 What stays of the people: of each score it is not said whose it was. The templates that were scored
 were made under secrets that are gone, so that not even whoever holds the key and the embeddings of
@@ -24,6 +25,7 @@ from polyveil.errors import UsageError
 from polyveil.recognize.decision import Decider
 from polyveil.recognize.fusion import Evidence, Fusion
 from polyveil.recognize.scheme import Floats
+from polyveil.recognize.search_front import SearchFront
 from polyveil.recognize.threshold import Strangers
 
 SCHEMA = "polyveil.decider/1"
@@ -51,11 +53,14 @@ def to_json(decider: Decider) -> dict[str, Any]:
         "strangers": [
             {
                 "modalities": list(one.modalities),
-                "others": one.others,
                 "compared": one.compared,
-                "searched": one.searched,
                 "pairs": one.pairs.tolist(),
-                "searches": one.searches.tolist(),
+                "searches": {
+                    "others": one.searches.others,
+                    "search": one.searches.search.tolist(),
+                    "place": one.searches.place.tolist(),
+                    "score": one.searches.score.tolist(),
+                },
             }
             for one in few.strangers.values()
         ],
@@ -71,7 +76,7 @@ def from_json(values: object) -> Decider:
     """
     try:
         return _decider(values)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
         raise UsageError(
             f"decider: expected {SCHEMA}; {type(error).__name__} while reading it. It is damaged "
             "or of another version: calibrate again."
@@ -95,12 +100,18 @@ def _evidence(values: Mapping[str, Any]) -> Evidence:
 
 
 def _strangers(values: Mapping[str, Any], people: frozenset[str]) -> Strangers:
-    pairs, searches = _scores(values["pairs"]), _scores(values["searches"])
+    pairs, compared = _scores(values["pairs"]), int(values["compared"])
     modalities = tuple(str(name) for name in values["modalities"])
-    others, compared, searched = (int(values[name]) for name in ("others", "compared", "searched"))
-    _must(bool(modalities) and modalities == tuple(sorted(modalities)) and others >= 1)
-    _must(len(pairs) <= compared and len(searches) <= searched)
-    return Strangers(modalities, pairs, searches, others, people, compared, searched)
+    _must(bool(modalities) and modalities == tuple(sorted(modalities)))
+    _must(len(pairs) <= compared)
+    return Strangers(modalities, pairs, _front(values["searches"]), people, compared)
+
+
+def _front(values: Mapping[str, Any]) -> SearchFront:
+    search, place = (np.array(values[name], dtype=np.int64) for name in ("search", "place"))
+    score = np.array(values["score"], dtype=np.float64)
+    _must(search.ndim == place.ndim == score.ndim == 1)
+    return SearchFront(search, place, score, int(values["others"]))
 
 
 def _scores(values: Any) -> Floats:

@@ -5,8 +5,9 @@ Of n development scores of strangers, the k-th largest with k = floor(rate * (n 
 a fresh stranger with chance at most rate, whatever the distribution, if he is like the development
 people. Where k is 0 the development set cannot support the rate, and the answer is a refusal.
 
-A search accepts a stranger if any of N templates does. Development searches have M others in them;
-N templates are at most ceil(N / M) such searches, so each may use that share of the rate.
+A search accepts a stranger if any of N templates does. Development searches have M others in them:
+for N up to M, what strangers reach among N of them is known (`search_front`); more templates are at
+most ceil(N / M) such searches, so each may use that share of the rate.
 
 Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005), chapter 2.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from polyveil.errors import UsageError
 from polyveil.recognize.scheme import Floats
+from polyveil.recognize.search_front import SearchFront
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +59,20 @@ class Strangers:
     Attributes:
       modalities: present in these scores.
       pairs: ascending, one stranger against one template: all of them, or the largest.
-      searches: ascending, the best of one stranger against `others` templates: all, or the largest.
-      others: templates in each search.
+      searches: the best of each stranger among so many templates.
       people: development people.
-      compared, searched: how many scores there were in all.
+      compared: how many pairs there were in all.
     """
 
     modalities: tuple[str, ...]
     pairs: Floats = field(repr=False)
-    searches: Floats = field(repr=False)
-    others: int
+    searches: SearchFront = field(repr=False)
     people: frozenset[str] = field(repr=False)
     compared: int
-    searched: int
 
     def highest(self, rate: float) -> Strangers:
-        """The same for rates up to `rate`, without the scores that only larger rates look at."""
-        kept = (
-            scores[len(scores) - _allowed(rate, total) :] if _allowed(rate, total) else scores[:0]
-            for scores, total in ((self.pairs, self.compared), (self.searches, self.searched))
-        )
-        pairs, searches = kept
-        return replace(self, pairs=pairs, searches=searches)
+        """The same for rates up to `rate`, without the pairs that only larger rates look at."""
+        return replace(self, pairs=self.pairs[len(self.pairs) - _allowed(rate, self.compared) :])
 
     def for_pair(self, far: float) -> Threshold:
         """For verification, one probe against one template.
@@ -100,10 +94,10 @@ class Strangers:
         if gallery < 1 or not 0 < share <= 1:
             raise UsageError(f"expected gallery >= 1 and a share in (0, 1], got {gallery}, {share}")
         return self._choose(
-            self.searches,
-            self.searched,
+            self.searches.best(gallery),
+            self.searches.count,
             far * share,
-            parts=-(-gallery // self.others),
+            parts=-(-gallery // self.searches.others),
             gallery=gallery,
         )
 
@@ -114,7 +108,11 @@ class Strangers:
             raise UsageError(f"expected a false-accept rate in (0, 1), got {far}.")
         allowed = _allowed(far / parts, count)
         if allowed < 1:
-            what = "comparisons" if gallery == 1 else f"searches through {self.others} templates"
+            what = (
+                "comparisons"
+                if gallery == 1
+                else f"searches through {self.searches.others} templates"
+            )
             raise UsageError(
                 f"threshold for {' + '.join(self.modalities)}: {count} development {what} by "
                 f"strangers cannot support a rate of {far:g} for a gallery of {gallery}; expected "

@@ -23,7 +23,6 @@ from polyveil.recognize import recogniser_folder
 from polyveil.recognize.centre import Centre
 from polyveil.recognize.decision import Decider
 from polyveil.recognize.encoder import PROBE_DRAWS
-from polyveil.recognize.estimate import supports
 from polyveil.recognize.normalise import Cohort
 from polyveil.recognize.recogniser_folder import Calibrated
 from polyveil.recognize.scheme import Scheme
@@ -298,7 +297,7 @@ def _remarks(made: Calibrated, parts: Parts, opened: Opened, far: float) -> Iter
     if parts.left_out:
         yield f"{parts.left_out} people beyond {MOST_PEOPLE} a side took no part."
     for names, one in made.decider.strangers.items():
-        if supports(far, one.searched) is not None and one.searched * far < 1:
+        if one.searches.count * far < 1:
             yield f"{' + '.join(names)}: too few searches to identify anybody at this rate."
 
 
