@@ -160,7 +160,7 @@ def private_step(system: MultimodalRecogniser, rounds: int) -> Call:
 # --- inference --------------------------------------------------------------------------------
 
 
-def inference(rounds: int, folder: Path) -> dict[str, dict[str, Any]]:
+def inference(rounds: int, threads_of: list[int], folder: Path) -> dict[str, dict[str, Any]]:
     """ms of a call of every form at batch 1 and 64, one thread and two; sizes."""
     used = {name: of for name, of in contestants().items() if name not in SAME_IN_USE}
     each = {one: None for systems in used.values() for one in systems}
@@ -170,7 +170,7 @@ def inference(rounds: int, folder: Path) -> dict[str, dict[str, Any]]:
     }
     made = {name: [written[one] for one in systems] for name, systems in used.items()}
     figures: dict[str, dict[str, Any]] = {name: sizes(forms) for name, forms in made.items()}
-    for threads in (1, 2):
+    for threads in threads_of:
         torch.set_num_threads(threads)
         for batch in (1, BATCH):
             calls = {
@@ -263,23 +263,30 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="of training; inference takes twice")
     parser.add_argument("--pairings", type=int, default=3)
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], help="of inference")
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    kept = RESULTS / f"{CLAIM}.json"
-    figures = json.loads(kept.read_text("utf-8"))["figures"] if kept.exists() else {"paper": PAPER}
+    figures = known()
     with tempfile.TemporaryDirectory() as name:
         measures: dict[str, Call] = {
             "accuracy": lambda: accuracy(Path(name), asked.pairings, asked.draws),
             "training": lambda: training(asked.rounds),
-            "inference": lambda: inference(2 * asked.rounds, Path(name)),
+            "inference": lambda: inference(2 * asked.rounds, asked.threads, Path(name)),
         }
         for part in asked.parts:
             loads = [os.getloadavg()[0]]
-            figures[part] = measures[part]()
-            figures[f"load during {part}"] = [*loads, os.getloadavg()[0]]
+            found = measures[part]()
+            loads.append(os.getloadavg()[0])
+            figures = {**known(), part: found, f"load during {part}": loads}
             write(CLAIM, figures, packages=("torch", "onnxruntime", "onnx"))
     print(show(figures))
+
+
+def known() -> dict[str, Any]:
+    """Parts of the result file; another run may have written some meanwhile."""
+    file = RESULTS / f"{CLAIM}.json"
+    return json.loads(file.read_text("utf-8"))["figures"] if file.exists() else {"paper": PAPER}
 
 
 def show(figures: dict[str, Any]) -> str:
@@ -298,7 +305,9 @@ def show_training(figures: dict[str, Any]) -> str:
 
 def show_inference(figures: dict[str, Any]) -> str:
     parts = []
-    for threads, batch in product((1, 2), (1, BATCH)):
+    full = figures["full"]
+    measured = [(t, b) for t, b in product((1, 2), (1, BATCH)) if f"torch b{b} t{t}" in full]
+    for threads, batch in measured:
         header = [f"batch {batch}, threads {threads}: ms (least)", "torch", "ONNX", "int8"]
         header += ["ONNX x torch", "int8 x torch", "int8 x full's int8"]
         rows = []
