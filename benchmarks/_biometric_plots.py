@@ -56,7 +56,7 @@ def curves_figure(name: str, panels: Mapping[str, Mapping[str, Curve]], xlabel: 
     """Panel -> line -> (x, y), shares of 1, side by side."""
     with plt.rc_context(_STYLE):
         figure, all_axes = plt.subplots(
-            1, len(panels), figsize=(3.1 * len(panels), 3.0), squeeze=False, sharex=True
+            1, len(panels), figsize=(2.6 * len(panels), 2.8), squeeze=False, sharex=True
         )
         for axes, (title, lines) in zip(all_axes[0], panels.items(), strict=True):
             for label, (x, y) in lines.items():
@@ -64,8 +64,8 @@ def curves_figure(name: str, panels: Mapping[str, Mapping[str, Curve]], xlabel: 
             axes.set_title(title, fontsize=9)
             axes.set_xlabel(xlabel)
             axes.set_ylim(-2, 102)
+            axes.legend(frameon=False, fontsize=7)
         all_axes[0][0].set_ylabel("%")
-        all_axes[0][-1].legend(frameon=False, fontsize=7)
         return _save(figure, name)
 
 

@@ -103,16 +103,13 @@ class Degraded:
         )
         self._found.setdefault(point, []).append(found)
 
-    def figures(self) -> list[dict[str, Any]]:
-        """For JSON: every point with mean and standard deviation over pairings."""
-        return [
-            {"disturbance": what, "by": how, "share": share}
-            | {
-                measure: {"mean": float(np.mean(column)), "sd": float(np.std(column))}
-                for measure, column in zip(MEASURES, zip(*values, strict=True), strict=True)
-            }
+    def figures(self) -> dict[str, Any]:
+        """For JSON: every point, mean ± standard deviation over pairings in per cent."""
+        rows = [
+            [what, how, f"{100 * share:.0f}", *_cells(values)]
             for (what, how, share), values in self._found.items()
         ]
+        return {"columns": ["disturbance", "by", "% hit", *MEASURES], "rows": rows}
 
     def table(self) -> str:
         """Some points of every curve, in per cent."""
@@ -129,15 +126,12 @@ class Degraded:
         missing += [what for what, how, _ in self._found if what.startswith("missing") and
                     what not in missing and how == ADDED]  # fmt: skip
         noisy = [f"noise: {strength:g} sd" for strength in self._strengths]
+        gone = list(dict.fromkeys(missing))
         return {
-            "TAR at 1 % FAR, scores added": {
-                what.removeprefix("missing: ") + " missing": self._curve(what, ADDED, 1)
-                for what in dict.fromkeys(missing)
-            },
-            "EER, scores added, noise on": {
-                what[7:]: self._curve(what, ADDED, 0) for what in noisy
-            },
+            "TAR at 1 % FAR, missing": {what[9:]: self._curve(what, ADDED, 1) for what in gone},
             "TAR at 1 % FAR, noise on": {what[7:]: self._curve(what, ADDED, 1) for what in noisy},
+            "EER, missing": {what[9:]: self._curve(what, ADDED, 0) for what in gone},
+            "EER, noise on": {what[7:]: self._curve(what, ADDED, 0) for what in noisy},
         }, "% of samples hit"
 
     def _curve(self, what: str, how: str, column: int) -> tuple[list[float], list[float]]:

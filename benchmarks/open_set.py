@@ -182,6 +182,10 @@ def spread(values: Sequence[float]) -> str:
     return f"{100 * np.mean(values):.1f} ± {100 * np.std(values):.1f}"
 
 
+def _listed(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.4f}" for value in values)
+
+
 def shown(found: Any) -> str:
     if isinstance(found, Interval):
         return f"{100 * found.estimate:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
@@ -216,7 +220,7 @@ def main() -> None:
             "title": TITLES[name],
             "by pairing": {"columns": heads, "rows": spreads},
             "values by pairing": {
-                f"{setting}: {way}": one.figures
+                f"{setting}: {way}": {key: _listed(values) for key, values in one.figures.items()}
                 for setting, of_ways in found.items()
                 for way, one in of_ways.items()
             },
