@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from polyveil.errors import UsageError
-from polyveil.interval import Interval, bootstrap
+from polyveil.interval import Interval, bootstrap, clopper_pearson
 from polyveil.recognize.scheme import (
     Floats,
     Scheme,
@@ -182,7 +182,7 @@ def judge(
       threshold: of template similarity, in [-1, 1]; a score above it is accepted. Chosen on
         development people.
       plain_threshold: of cosine, for a gallery without protection; None leaves that door out.
-      seed: of the bootstrap.
+      seed: of the bootstrap of the cosine.
 
     Raises:
       UsageError: lengths that differ.
@@ -199,9 +199,9 @@ def judge(
     fresh = [_score(guess, one) for guess, one in zip(found, renewed, strict=True)]
     return Irreversibility(
         bootstrap(cosine, seed=seed),
-        _share(np.array(own), threshold, seed),
-        _share(np.array(fresh), threshold, seed),
-        None if plain_threshold is None else _share(cosine, plain_threshold, seed),
+        _share(np.array(own), threshold),
+        _share(np.array(fresh), threshold),
+        None if plain_threshold is None else _share(cosine, plain_threshold),
     )
 
 
@@ -209,8 +209,9 @@ def _score(guess: Floats, one: Stolen) -> float:
     return float(scores_under(guess, [one.secret], [one.template])[0, 0])
 
 
-def _share(scores: Floats, threshold: float, seed: int) -> Interval:
-    return bootstrap((scores > threshold).astype(np.float64), seed=seed)
+def _share(scores: Floats, threshold: float) -> Interval:
+    """Exact: one trial a person, and none or all of them are frequent answers here."""
+    return clopper_pearson(int((scores > threshold).sum()), len(scores))
 
 
 def _scheme(stolen: Sequence[Stolen]) -> Scheme:
