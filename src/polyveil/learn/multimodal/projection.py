@@ -14,6 +14,8 @@ Two things that the formula does not say. Taken in for ever with a = 0, d differ
 P = 0, a head that learns nothing; so the recursion begins anew at P = I over the last `horizon`
 means. And the mean protects only the mean: records differ from it, so `SubspaceProjection` keeps
 several directions, those that carry most of the preceding modality's features, or of its gradients.
+Either is of one batch, by the encoder before its own step: while encoders move fast, part of an
+update still lies in the mean that all records have by then (`benchmarks/alternating.py`).
 
 What P may be made of under privacy: gradients of the head that were noised anyway (free), or the
 clipped mean feature, released with them (charged, `polyveil.learn.multimodal.accounting`). Raw
