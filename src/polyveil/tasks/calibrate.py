@@ -9,7 +9,7 @@ polyveil.calibrate("people", encoder="embeddings:dlib 19", out="recogniser")
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +33,7 @@ from polyveil.report.calibration import CalibrationReport
 from polyveil.report.facts import StageTime
 from polyveil.tasks import about
 from polyveil.tasks.events import Listener, RecordDone, StageStarted, silence
+from polyveil.tasks.person_token import person_token
 from polyveil.tasks.recognising import measured
 from polyveil.tasks.recognising.encoders import Opened, open_encoder
 from polyveil.tasks.recognising.keys import project_key
@@ -128,13 +129,33 @@ class _Job:
                 "folder with metadata.jsonl."
             )
         self.tally.persons = len(by_person(found))
-        parts = divide(found, key=self.key, seed=self.seed, trained_on=self.opened.trained_on)
+        trained_on = self._trained_on(by_person(found))
+        parts = divide(found, key=self.key, seed=self.seed, trained_on=trained_on)
         samples, alone = self._embedded(parts)
         centres = self._centres(samples, parts)
         samples, alone = ([_around(one, centres) for one in some] for some in (samples, alone))
         with self._timed("fit thresholds", len(parts.split.development)):
             made, evaluation, side = self._fitted(samples, alone, parts, centres)
         return made, self._report(made, evaluation, side, parts, started)
+
+    def _trained_on(self, names: Iterable[str]) -> frozenset[str]:
+        """Tokens, under this job's key, of the people whom the encoder was trained on.
+
+        Raises:
+          UsageError: neither this key nor the account's own can say who they are.
+        """
+        opened = self.opened
+        if not opened.trained_on:
+            return frozenset()
+        keys = (self.key, ProjectKey.load_or_create())
+        run = next((one for one in keys if one.id == opened.key_id), None)
+        if run is None:
+            raise UsageError(
+                "encoder: trained under another project key, so that nobody can say whom it was "
+                "trained on; expected the key of the account that trained it. Nothing was written."
+            )
+        seen = (name for name in names if person_token(run, name) in opened.trained_on)
+        return frozenset(person_token(self.key, name) for name in seen)
 
     def _embedded(self, parts: Parts) -> tuple[list[Sample], list[Sample]]:
         """Every record that takes part; and only records once more, as probes are embedded."""
@@ -285,10 +306,7 @@ def _remarks(made: Calibrated, parts: Parts, opened: Opened, far: float) -> Iter
     else:
         yield f"scores are normalised by a cohort of {len(made.cohort.people)} background people."
     if opened.trained_on and not parts.split.background:
-        yield (
-            "nobody whom the encoder was trained on is among these people, as far as keyed tokens "
-            "tell; with another project key than in training they tell nothing."
-        )
+        yield "nobody whom the encoder was trained on is among these people."
     if not opened.trained_on:
         yield (
             "it is not known whom the encoder was trained on; figures are too good if it was these "

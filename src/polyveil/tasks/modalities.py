@@ -22,6 +22,7 @@ from polyveil.learn.progress import Listener, Read, silence
 from polyveil.privacy.key import ProjectKey
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import Source, open_source
+from polyveil.tasks.person_token import person_token
 
 PERSON = "person"
 _AT_ONCE = 64
@@ -39,11 +40,6 @@ def front_ends(plan: DataPlan) -> dict[str, FrontEnd]:
         kind = str(options.get("kind", name))
         found[name] = front_end(kind, **{key: one for key, one in options.items() if key != "kind"})
     return found
-
-
-def keyed_person(name: str) -> str:
-    """What a recogniser calls a person: 32 hex digits that tell nothing without the key."""
-    return ProjectKey.load_or_create().mac("recogniser/person", name).hex()[:32]
 
 
 def read_modalities(
@@ -117,7 +113,7 @@ def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 def _who(record: Record) -> str:
     if not record.person:
         raise UnreadableRecord(f"{PERSON}: nothing; expected who the record is of.")
-    return keyed_person(record.person)
+    return person_token(ProjectKey.load_or_create(), record.person)
 
 
 def _chosen(token: str, share: float) -> bool:

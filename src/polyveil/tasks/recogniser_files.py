@@ -18,6 +18,7 @@ from polyveil.inputs import FrontEnd
 from polyveil.models.recognition.config import RecogniserConfig
 from polyveil.models.recognition.export_onnx import export_onnx
 from polyveil.models.recognition.system import MultimodalRecogniser
+from polyveil.privacy.key import ProjectKey
 
 SCHEMA = "polyveil.recogniser/1"
 NETWORK, FACTS = "recogniser.onnx", "recogniser.json"
@@ -44,6 +45,7 @@ def recogniser_files(
         "config": _config(system.config),
         "sha256": made.sha256,
         "people": list(people),
+        "key": ProjectKey.load_or_create().id,
         "remarks": list(made.remarks),
     }
     return {NETWORK: network, FACTS: f"{json.dumps(facts, indent=2)}\n".encode()}

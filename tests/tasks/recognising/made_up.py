@@ -51,9 +51,9 @@ def names(count: int, first: str = "Person") -> list[str]:
     return [f"{first} Nr{at:03d}" for at in range(count)]
 
 
-def fixed_key(path: Path) -> Path:
+def fixed_key(path: Path, number: int = 0) -> Path:
     """A key file with the same bytes every time, so that the same people are judged."""
-    path.write_bytes(b"a key of tests that has 32 bytes")
+    path.write_bytes(b"a key of tests that has 32 byte%d" % number)
     path.chmod(0o600)
     return path
 

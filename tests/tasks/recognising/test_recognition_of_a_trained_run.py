@@ -19,7 +19,7 @@ from polyveil.inputs import front_end
 from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.encoder import Encoder
 from polyveil.records.record import Record
-from polyveil.tasks.recognising.people import token
+from polyveil.tasks.person_token import person_token
 from polyveil.tasks.recognising.trained_run import TrainedRun
 
 ENDS = {
@@ -93,7 +93,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "schema": "polyveil.recogniser/1",
         "inputs": {name: one.to_json() for name, one in ENDS.items()},
         "sha256": hashlib.sha256(content).hexdigest(),
-        "people": [token(key, f"Ann {person}") for person in range(12)],
+        "people": [person_token(key, f"Ann {person}") for person in range(12)],
+        "key": key.id,
         "remarks": ["made up"],
     }
     (folder / "recogniser.json").write_text(json.dumps(facts))
@@ -179,12 +180,23 @@ def test_another_network_is_another_encoder_and_a_changed_one_is_refused(
         polyveil.verify("x", face=run / "recogniser.json", recogniser=run, gallery=tmp_path / "g")
 
 
-def test_a_key_of_another_project_knows_nobody_of_the_training(run: Path, tmp_path: Path) -> None:
-    people = album(tmp_path / "people", range(50))
-    key = tmp_path / "key"
-    ProjectKey.load_or_create(key)
+def test_the_account_knows_whom_it_trained_on_whatever_key_recognises(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = album(tmp_path / "people", range(60))
+    monkeypatch.setenv("XDG_STATE_HOME", str(run.parent / "state"))
+    key = fixed_key(tmp_path / "key", 7)
     report = polyveil.calibrate(
         people, encoder=run, out=tmp_path / "r", far=0.1, key=key, dry_run=True
     )
-    assert report.people["background"] == 0
-    assert any("with another project key than in training" in text for text in report.remarks)
+    assert report.people["background"] == 12
+
+
+def test_a_run_of_another_key_cannot_say_whom_it_has_seen(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = album(tmp_path / "people", range(30))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match="another project key"):
+        polyveil.calibrate(people, encoder=run, out=tmp_path / "made", far=0.1)
+    assert not (tmp_path / "made").exists()

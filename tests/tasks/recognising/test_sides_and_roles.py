@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyveil.privacy.key import ProjectKey
+from polyveil.tasks.person_token import person_token
 from polyveil.tasks.recognising.parts import MOST_PEOPLE, MOST_PROBES, divide
-from polyveil.tasks.recognising.people import Line, roles, token
+from polyveil.tasks.recognising.people import Line, roles
 
 KEY = ProjectKey(b"a test key that has 32 bytes ...")
 FACE, VOICE = frozenset({"face"}), frozenset({"voice"})
@@ -40,7 +41,7 @@ def test_every_modality_of_a_person_is_enrolled(held: list[frozenset[str]]) -> N
 
 @given(st.integers(30, 60), st.integers(0, 5))
 def test_sides_are_disjoint_and_stay_when_people_join(people: int, seed: int) -> None:
-    trained = frozenset(token(KEY, f"Ann {person}") for person in range(5))
+    trained = frozenset(person_token(KEY, f"Ann {person}") for person in range(5))
     few = divide(lines(people), key=KEY, seed=seed, trained_on=trained).split
     more = divide(lines(people + 20), key=KEY, seed=seed, trained_on=trained).split
     assert few.background == more.background == trained

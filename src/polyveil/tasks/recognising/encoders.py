@@ -30,6 +30,7 @@ class Opened:
       facts: of the manifest: "kind", "id", "dimensions", "name".
       files: name in the folder -> where it is now.
       trained_on: keyed tokens of people it was trained on, as far as that is known.
+      key_id: of the project key that made these tokens; "" where there are none.
       remarks: what whoever uses it must be told.
     """
 
@@ -37,6 +38,7 @@ class Opened:
     facts: Mapping[str, Any]
     files: Files
     trained_on: frozenset[str] = frozenset()
+    key_id: str = ""
     remarks: tuple[str, ...] = ()
 
 
@@ -100,7 +102,7 @@ def _run(folder: Path) -> Opened:
 
     made = TrainedRun.open(folder)
     files: Files = {f"{ENCODER}/{name}": folder / name for name in (FACTS, NETWORK)}
-    return Opened(made, _facts("run", made, ""), files, made.people, made.remarks)
+    return Opened(made, _facts("run", made, ""), files, made.people, made.key_id, made.remarks)
 
 
 def _network(path: Path) -> Opened:

@@ -19,7 +19,8 @@ from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.encoder import ENROLMENT_DRAWS, PROBE_DRAWS
 from polyveil.recognize.normalise import Cohort, Normalisation
 from polyveil.recognize.trials import Split, Trials
-from polyveil.tasks.recognising.people import Line, Sample, by_person, roles, token
+from polyveil.tasks.person_token import person_token
+from polyveil.tasks.recognising.people import Line, Sample, by_person, roles
 
 MOST_PEOPLE = 400
 """People of each side that take part; comparisons grow with their square."""
@@ -63,7 +64,7 @@ def divide(
     Raises:
       UsageError: nobody on one of the two sides.
     """
-    people = {token(key, name): (name, own) for name, own in by_person(found).items()}
+    people = {person_token(key, name): (name, own) for name, own in by_person(found).items()}
     sides: dict[str, list[str]] = {"background": [], "development": [], "evaluation": []}
     for one in sorted(people):
         drawn = key.mac("recognize/split", str(seed), people[one][0])[0] & 1

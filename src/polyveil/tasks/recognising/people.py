@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.errors import RecordError, UnreadableRecord
-from polyveil.privacy.key import ProjectKey
 from polyveil.recognize.encoder import Encoder
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import Source
 from polyveil.tasks.tally import Tally
 
 SESSION = "session"
-TOKEN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,6 @@ class Sample:
 
     index: int
     embeddings: Mapping[str, NDArray[np.float32]] = field(repr=False)
-
-
-def token(key: ProjectKey, person: str) -> str:
-    """A person's keyed token, 32 hex digits, as trained recognisers list whom they were trained on;
-    nobody without the key can make it."""
-    return key.mac("recogniser/person", person).hex()[:TOKEN]
 
 
 def lines(source: Source, encoder: Encoder, tally: Tally) -> dict[int, Line]:

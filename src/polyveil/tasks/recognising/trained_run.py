@@ -41,6 +41,7 @@ class TrainedRun:
       digest: SHA-256 of the network.
       inputs: modality -> how a record is read, in the network's order.
       people: keyed tokens of whom it was trained on.
+      key_id: of the project key that made them.
       remarks: what whoever uses it must be told.
       noise: of the codes.
     """
@@ -49,6 +50,7 @@ class TrainedRun:
     digest: str
     inputs: Mapping[str, FrontEnd]
     people: frozenset[str] = field(repr=False)
+    key_id: str
     remarks: tuple[str, ...] = ()
     noise: np.random.Generator = field(default_factory=np.random.default_rng, repr=False)
 
@@ -72,11 +74,18 @@ class TrainedRun:
         try:
             inputs = {str(name): FrontEnd.from_json(one) for name, one in facts["inputs"].items()}
             people = frozenset(str(token) for token in facts.get("people", ()))
+            key_id = str(facts["key"])
             remarks = tuple(str(text) for text in facts.get("remarks", ()))
         except (AttributeError, KeyError, TypeError, ValueError):
             raise UsageError(f"encoder: {FACTS} is damaged; expected {SCHEMA}.") from None
         made = cls(
-            folder, facts["sha256"], inputs, people, remarks, noise or np.random.default_rng()
+            folder,
+            facts["sha256"],
+            inputs,
+            people,
+            key_id,
+            remarks,
+            noise or np.random.default_rng(),
         )
         return made._checked()
 
