@@ -69,6 +69,8 @@ STEPS, BATCH, RATE = 120, 64, 2e-3
 FULL = Strength((FGSM(), PGD(10), PGD(10, "margin")), averaging=8, records=32, checks=4)
 RATES = (0.10,)
 SHADOWS = 8
+APART = 10_000
+"""Added to numbers of users: background people, who are others, are counted from 0, too."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,8 @@ def from_templates(kind: Kind) -> list[AttackResult]:
     """Records rebuilt from the embedding of all modalities, as it is before keys protect it."""
     known, who = strangers()
     attack = EmbeddingInversion(
-        known=known, victims=split()[1], known_people=who, victim_people=split()[1].labels.numpy(),
+        known=known, victims=split()[1], known_people=who,
+        victim_people=APART + split()[1].labels.numpy(),
         decoders=(Ridge(),), repeats=15,
     )  # fmt: skip
     return [carry_out(attack, Encoder(lambda inputs: model(kind)(inputs).fused))]
@@ -263,7 +266,7 @@ def from_codes(kind: Kind) -> list[AttackResult]:
     for name in known:
         attack = EmbeddingInversion(
             known=known[name], victims=victims[name], known_people=known[name].labels.numpy(),
-            victim_people=victims[name].labels.numpy(), repeats=15,
+            victim_people=APART + victims[name].labels.numpy(), repeats=15,
             decoders=decoders(model(kind), name)[:2] if kind.vae else (Ridge(),),
         )  # fmt: skip
         found.append(replace(carry_out(attack, coder(model(kind), name)), attack=f"{name} codes"))
@@ -321,13 +324,14 @@ def rows(figures: dict[str, Any]) -> list[list[str]]:
     for name in ATTACKS:
         both = [figures.get(kind.name, {}).get(name, []) for kind in KINDS]
         for pair in zip(*both, strict=True):
-            cells = [f"{pair[0]['attack']}: {pair[0]['headline']}"]
+            headlines = dict.fromkeys(one["headline"] for one in pair)
+            cells = [f"{pair[0]['attack']}: {'; unprotected: '.join(headlines)}"]
             for one in pair:
                 low, high = one["interval"] or (float("nan"),) * 2
-                base = max(one["baseline"].values(), default=float("nan"))
+                bases = [one["baseline"].get(key, 0.0) for key in ("chance", "without the target")]
                 failed = ", ".join(one["guards that did not hold"]) or "all held"
                 said = f"{one['value']:.3f} [{low:.3f}, {high:.3f}]"
-                cells += [said, f"{base:.3f}", one["verdict"], failed]
+                cells += [said, f"{max(bases):.3f}", one["verdict"], failed]
             made.append(cells)
     return made
 

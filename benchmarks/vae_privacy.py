@@ -183,7 +183,7 @@ def picture(results: dict[Setting, list[dict[str, Any]]], file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(2, 2, figsize=(8, 5.4), sharey="row", sharex="col")
+    figure, axes = plt.subplots(2, 2, figsize=(8, 5.8), sharey="row", sharex="col")
     lines = (
         ([one for one in results if one.latent == USUAL[1]], "noise (factor; usual 1)", "noise"),
         ([one for one in results if one.noise == USUAL[0]], "channels of the code (usual 4)",
@@ -210,11 +210,14 @@ def picture(results: dict[Setting, list[dict[str, Any]]], file: Path) -> None:
             axis.spines[["top", "right"]].set_visible(False)
     axes[0, 0].set_ylabel("share of records")
     axes[1, 0].set_ylabel("rebuilt: 1 - RE / RE(mean)")
-    axes[0, 1].legend(fontsize=7, frameon=False)
-    axes[1, 1].legend(fontsize=7, frameon=False, ncol=2)
+    handles, labels = (
+        [one for axis in axes[:, 0] for one in axis.get_legend_handles_labels()[kind]]
+        for kind in (0, 1)
+    )
+    figure.legend(handles, labels, loc="lower center", ncol=3, fontsize=7, frameon=False)
     figure.suptitle("What a code hides: chimeric users of LFW, LibriSpeech and keystrokes",
                     fontsize=10)  # fmt: skip
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)
 
