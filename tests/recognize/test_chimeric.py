@@ -96,6 +96,13 @@ def test_users_names_make_a_split() -> None:
     assert (len(split.background), len(split.development), len(split.evaluation)) == (3, 3, 4)
 
 
+def test_fewer_users_are_the_first_of_the_same_draw() -> None:
+    whole, few = (Pairing.draw(sources(), seed=4, most=most) for most in (None, 2))
+    assert few.users["evaluation"] == whole.users["evaluation"][:2]
+    with pytest.raises(UsageError, match="at least 1 user"):
+        Pairing.draw(sources(), seed=4, most=0)
+
+
 def test_someone_is_placed_by_hand_within_the_share() -> None:
     found = divided(map(str, range(10)), SHARES, seed=0, always={"7": "evaluation"})
     assert "7" in found["evaluation"]
