@@ -22,9 +22,13 @@ def test_a_network_of_ones_own_trains_privately(capsys: pytest.CaptureFixture[st
     assert "Differential privacy with ε = 3" in said
 
 
-def test_a_model_of_ones_own_is_audited() -> None:
-    report = polyveil.audit(ROOT / "examples" / "audited_model.py", minutes=0.1)
-    assert report.system.facts["inputs"] == "image, sound"
+@pytest.mark.parametrize(
+    ("example", "inputs"),
+    [("audited_model.py", "image, sound"), ("audited_recogniser.py", "face, voice, typing")],
+)
+def test_a_model_of_ones_own_is_audited(example: str, inputs: str) -> None:
+    report = polyveil.audit(ROOT / "examples" / example, minutes=0.1)
+    assert report.system.facts["inputs"] == inputs
     assert {stage.stage for stage in report.times} >= {"membership", "evasion", "extraction"}
     assert report.attacks
 
