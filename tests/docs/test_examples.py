@@ -22,13 +22,17 @@ def test_a_network_of_ones_own_trains_privately(capsys: pytest.CaptureFixture[st
     assert "Differential privacy with ε = 3" in said
 
 
-@pytest.mark.parametrize(
-    ("example", "inputs"),
-    [("audited_model.py", "image, sound"), ("audited_recogniser.py", "face, voice, typing")],
-)
-def test_a_model_of_ones_own_is_audited(example: str, inputs: str) -> None:
-    report = polyveil.audit(ROOT / "examples" / example, minutes=0.1)
-    assert report.system.facts["inputs"] == inputs
+def test_a_recogniser_of_three_inputs_is_ready_for_its_audit() -> None:
+    model = runpy.run_path(str(ROOT / "examples" / "audited_recogniser.py"))["audited"]()
+    assert list(model.others.inputs) == ["face", "voice", "typing"]
+    assert model.classifier.is_random(model.others.inputs)
+    assert float(model.classifier.correct(model.others).double().mean()) > 0.6
+    assert model.embed(model.others.at(slice(0, 3)).inputs).shape == (3, 32)
+
+
+def test_a_model_of_ones_own_is_audited() -> None:
+    report = polyveil.audit(ROOT / "examples" / "audited_model.py", minutes=0.1)
+    assert report.system.facts["inputs"] == "image, sound"
     assert {stage.stage for stage in report.times} >= {"membership", "evasion", "extraction"}
     assert report.attacks
 
