@@ -283,6 +283,29 @@ def private(name: str = "orl", epsilon: float = 8.0) -> dict[str, Any]:
     return found
 
 
+def voices(name: str = "lfw") -> dict[str, float]:
+    """Voice alone: speakers probed in another utterance, and in the other half of the same one."""
+    kept = CACHE / f"voices-{name}.json"
+    if kept.exists():
+        known: dict[str, float] = json.loads(kept.read_text())
+        return known
+    one, right, other = load(name), [], []
+    for seed in range(PAIRINGS):
+        pairing = Pairing.draw(one.sources, seed=seed, most=USERS)
+        model = system(one, pairing, "voice alone", {})
+        inputs, users = probes(one, pairing, "evaluation")
+        right.append(answers(model, "voice alone", inputs) == users)
+        other.append(one.distant[pairing.records("evaluation", "probe").rows["voice"]])
+    hits, distant = np.concatenate(right), np.concatenate(other)
+    found = {
+        "other utterance": float(hits[distant].mean()),
+        "other half of one utterance": float(hits[~distant].mean()),
+        "probes in another utterance": int(distant.sum()),
+    }
+    kept.write_text(json.dumps(found))
+    return found
+
+
 def _suffix(share: float) -> str:
     return "" if share == 1 else f"-{share:g}"
 
@@ -422,10 +445,12 @@ def main() -> None:
         print("\n" + lines(name, rows))
     print("\n" + "\n".join(verdicts(found)))
     print("\nwithin a budget: " + json.dumps(private()))
+    print("\nvoice alone: " + json.dumps(voices()))
     entry = {
         "remark": CHIMERIC,
         "sets": found,
         "within a budget, a record the unit": private(),
+        "voice alone, LFW set, by record": voices(),
         "verdicts": verdicts(found),
         "sessions": SESSIONS,
         "protocol": {
