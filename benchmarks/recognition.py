@@ -6,7 +6,8 @@
 Closed set: which of the users that were enrolled made this other sample? Twenty random pairings,
 20 users each (7 for EMO-DB), one sampled code a probe. Units of the bootstrap are the people of the
 scarcest source (faces of LFW, faces of ORL, actors of EMO-DB), each with the mean over the pairings
-and probes he is in; differences are taken person by person. Background networks are one for all
+and probes he is in; differences are taken person by person. Intervals hold which of these people were drawn, not other
+background people, and are not widened for the number of rows. Background networks are one for all
 pairings (see `_recogniser_training`). How much each modality counts in the fusion is fitted on
 development pairings, for every row in the same way, late fusion too.
 
@@ -393,10 +394,17 @@ def lines(name: str, found: Mapping[str, Any]) -> str:
                 entry["pairings"],
             ]
         )
-    head = ["", "accuracy %, 95 % over people, ± over pairings", "less full, points", "RE of RE of "
-            "the mean", "re-identified (originals)", "ARS % at epsilon, 1/4, 1/16", "ASR %",
-            "ASR % of those right before",
-            "pairings"]  # fmt: skip
+    head = [
+        "",
+        "accuracy %, 95 % over people, ± over pairings",
+        "less full, points",
+        "RE, of RE of the mean",
+        "re-identified (originals)",
+        "ARS % at epsilon, 1/4, 1/16",
+        "ASR %",
+        "ASR % of those right before",
+        "pairings",
+    ]
     return f"## {TITLES[name]}\n\n" + table(head, rows)
 
 
