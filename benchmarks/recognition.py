@@ -3,13 +3,13 @@
 
     python benchmarks/recognition.py [SET ...]     measures what is missing, then prints tables
 
-Closed set: which of the users that were enrolled made this other sample? Twenty random pairings,
-20 users each (7 for EMO-DB), one sampled code a probe. Units of the bootstrap are the people of the
+Closed set: which of the users that were enrolled made this other sample? Twenty random pairings, 20
+users each (7 for EMO-DB), one sampled code a probe. Units of the bootstrap are the people of the
 scarcest source (faces of LFW, faces of ORL, actors of EMO-DB), each with the mean over the pairings
-and probes he is in; differences are taken person by person. Intervals hold which of these people were drawn, not other
-background people, and are not widened for the number of rows. Background networks are one for all
-pairings (see `_recogniser_training`). How much each modality counts in the fusion is fitted on
-development pairings, for every row in the same way, late fusion too.
+and probes he is in; differences are taken person by person. Intervals hold which of these people
+were drawn, not other background people, and are not widened for the number of rows. Background
+networks are one for all pairings (see `_recogniser_training`). How much each modality counts in the
+fusion is fitted on development pairings, for every row in the same way, late fusion too.
 
 RE and re-identification: `_recogniser_attacks.reconstruction`, of the first pairing. ARS and ASR:
 PGD on all modalities at once, gradients averaged over the network's noise, answers by majority.
