@@ -139,11 +139,14 @@ class Scored:
         return Scored(**{**rest, "cell": Cell(**rest["cell"])})
 
 
-def carry_out(cell: Cell, parts: Parts, options: Options) -> Scored:
+def carry_out(
+    cell: Cell, parts: Parts, options: Options, network: Mapping[str, Any] | None = None
+) -> Scored:
     """Trains and measures one cell.
 
     Args:
       options: how long and in what steps; its seed is replaced by the cell's.
+      network: sizes of `MultimodalConfig`, where they shall be others than its own.
 
     Raises:
       NotPrivate: this budget cannot be met.
@@ -153,7 +156,9 @@ def carry_out(cell: Cell, parts: Parts, options: Options) -> Scored:
     # Equal for equal cells, so that a table can be made again; whoever releases a model draws one.
     secret = None if budget is None else hashlib.sha256(cell.name.encode()).digest()
     started = time.perf_counter()
-    made = train(METHODS[cell.method], parts.train, seeded, budget=budget, secret=secret)
+    made = train(
+        METHODS[cell.method], parts.train, seeded, budget=budget, network=network, secret=secret
+    )
     seconds = time.perf_counter() - started
     validation, test = predict(made.model, parts.validation), predict(made.model, parts.test)
     answers, chosen = fused(validation, test)

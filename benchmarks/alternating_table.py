@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of private alternating learning: every method, with and without privacy, five seeds.
+
+    python benchmarks/alternating_table.py [--sets av_mnist ...] [--seeds 5]
+
+Three sets: AV-MNIST (chimeric: paired by digit), tweets with pictures, EMO-DB in two views. Each
+seed has a split of its own (AV-MNIST: its own test part). Options are the same for all methods;
+those of AV-MNIST under privacy were chosen on the validation part of seed 0, by alternating
+training at epsilon 1 among ten, the others were not tuned. Cells are kept under .cache, so that the
+script goes on where it was stopped; the JSON is written from whatever is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+from _common import ROOT, table, write
+from _multimodal_sets import NAMES, TITLES, parts
+from polyveil.learn.multimodal import Options
+from polyveil.tasks.reproducing.cell import Cell, carry_out
+from polyveil.tasks.reproducing.kept import KeptCells
+from polyveil.tasks.reproducing.table import rows
+
+EPSILONS = (None, 1.0, 2.0, 4.0, 8.0)
+PLAIN = {
+    "av_mnist": Options(epochs=3, batch_size=128),
+    "imgtext_mvsa": Options(epochs=15, batch_size=64),
+    "voice_emodb": Options(epochs=30, batch_size=32),
+}
+PRIVATE = {
+    "av_mnist": Options(epochs=8, batch_size=1024, optimizer="sgd", learning_rate=0.5),
+    "imgtext_mvsa": Options(epochs=20, batch_size=240, optimizer="sgd", learning_rate=0.5),
+    "voice_emodb": Options(epochs=20, batch_size=96, optimizer="sgd", learning_rate=0.5),
+}
+NETWORK = {"channels": (8, 16), "width": 32}
+"""Small: noise is in proportion to the square root of how many numbers are learned."""
+SHOWN = ("alternating", "joint", "late fusion", "OGM-GE")
+
+
+def main() -> None:
+    """Trains what is missing, prints the table, writes the JSON."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--sets", nargs="*", default=NAMES)
+    asked.add_argument("--seeds", type=int, default=5)
+    chosen = asked.parse_args()
+    torch.set_num_threads(1)
+    found = []
+    for name in chosen.sets:
+        kept = KeptCells(ROOT / ".cache" / "alternating_table" / name, f"{name} 1")
+        for seed in range(chosen.seeds):
+            data = None
+            for method in SHOWN:
+                for epsilon in EPSILONS:
+                    cell = Cell(TITLES[name], method, epsilon, seed)
+                    one = kept.scored(cell)
+                    if one is None:
+                        data = data or parts(name, seed)
+                        options = (PLAIN if epsilon is None else PRIVATE)[name]
+                        one = carry_out(cell, data, options, NETWORK)
+                        kept.keep(one)
+                        print(
+                            f"{cell.name}: {one.metrics['hybrid']['accuracy']:.3f} in "
+                            f"{one.seconds:.0f} s",
+                            flush=True,
+                        )
+                    found.append(one)
+    made = rows(found)
+    heads = list(dict.fromkeys(name for row in made for name in row.figures))
+    print(
+        table(
+            ["set", "method", "privacy", *heads],
+            [
+                [row.set, row.method, row.budget]
+                + [row.figures[head].text() if head in row.figures else "" for head in heads]
+                for row in made
+            ],
+        )
+    )
+    write(
+        "alternating_table",
+        {
+            "options": {
+                name: {"plain": repr(PLAIN[name]), "private": repr(PRIVATE[name])}
+                for name in chosen.sets
+            },
+            "network": {
+                name: list(v) if isinstance(v, tuple) else v for name, v in NETWORK.items()
+            },
+            "unit": "record with all its modalities, added or removed",
+            "cells": [one.to_json() | {"bins": None} for one in found],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
