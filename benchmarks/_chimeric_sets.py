@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,7 +217,7 @@ def _keystrokes() -> Arrays:
     with np.load(DATA / "behaviour_keystroke_aalto/dev/data.npz") as pack:
         users, sections, offsets = pack["user"], pack["section"], pack["offsets"]
         keys = np.stack([pack["down_down_ms"], pack["hold_ms"], pack["keycode"]], 1)
-    x = np.stack([_sentence(keys[a:b]) for a, b in zip(offsets, offsets[1:], strict=False)])
+    x = np.stack([_sentence(keys[a:b]) for a, b in itertools.pairwise(offsets)])
     enrols = np.zeros(len(users), dtype=np.bool_)
     for user in np.unique(users):
         own = np.flatnonzero(users == user)
