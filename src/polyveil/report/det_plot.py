@@ -41,7 +41,7 @@ def det_plot(sets: Sequence[SetOfModalities]) -> Plot | None:
     labels = [Label(right - 8, TOP + 18 + 16 * slot, (one.name[:40],), slot, "end")
               for slot, one in enumerate(few)]  # fmt: skip
     even = " ".join(f"{_across(rate):g},{_up(rate):g}" for rate in (LEAST, MOST))
-    labels.append(Label(_across(0.12) + 8, _up(0.12) + 12, ("equal errors",), -1))
+    labels.append(Label(_across(0.002) + 8, _up(0.002) + 12, ("equal errors",), -1))
     return Plot(
         width=right + 28,
         height=bottom + BOTTOM,

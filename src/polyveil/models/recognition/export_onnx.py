@@ -12,8 +12,10 @@ those of the network within 1e-5, for one record as for many.
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,18 @@ def _example(system: MultimodalRecogniser) -> tuple[tuple[str, ...], tuple[Tenso
     return tuple(names), tuple(tensors)
 
 
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Errors alone from that logger."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _traced(
     network: nn.Module,
     names: Sequence[str],
@@ -131,8 +145,9 @@ def _traced(
     example: tuple[Tensor, ...],
 ) -> Any:
     records = torch.export.Dim("records")
-    with warnings.catch_warnings():
-        # The exporter warns of its own future and of torch's GRU; nothing a user could change.
+    with warnings.catch_warnings(), _quiet("torch.onnx._internal.exporter._registration"):
+        # The exporter warns of its own future, of torch's GRU and of packages that nothing here
+        # needs; nothing a user could change.
         warnings.simplefilter("ignore")
         return torch.onnx.export(
             network,
