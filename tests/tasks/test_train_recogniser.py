@@ -79,7 +79,7 @@ def test_what_leaves_names_nobody_and_runs_without_torch(album: Path, tmp_path: 
     tokens = {key.mac("recogniser/person", f"Ann Lee {at}").hex()[:32] for at in range(PEOPLE)}
     assert set(facts["people"]) == tokens
     for path in (tmp_path / "run").iterdir():
-        assert b"Ann" not in path.read_bytes() and b"album" not in path.read_bytes()
+        assert b"Ann Lee" not in path.read_bytes() and b"album" not in path.read_bytes()
 
     session = onnxruntime.InferenceSession(tmp_path / "run" / "recogniser.onnx")
     ends = {name: FrontEnd.from_json(one) for name, one in facts["inputs"].items()}
