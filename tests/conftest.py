@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import secrets
@@ -76,3 +77,32 @@ def postgresql() -> Iterator[str]:
         base.execute(f"CREATE SCHEMA {schema}")
         yield f"{given}?options=-csearch_path%3D{schema}"
         base.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+class Enrolments:
+    """Stands for ids from the operating system: at the stated rate strangers ARE accepted, so a
+    test that draws its templates anew would fail about as often."""
+
+    def __init__(self) -> None:
+        self.drawn, self.process = 0, os.getpid()
+
+    def __call__(self) -> str:
+        self.drawn += 1
+        # Processes that enrol side by side must not draw alike.
+        other = 0 if os.getpid() == self.process else os.getpid()
+        return hashlib.sha256(b"%d %d" % (self.drawn, other)).hexdigest()[:32]
+
+
+@pytest.fixture(scope="session")
+def enrolments() -> Iterator[Enrolments]:
+    drawn = Enrolments()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("gallery", "trials"):
+            patch.setattr(f"polyveil.recognize.{module}.new_enrolment", drawn)
+        yield drawn
+
+
+@pytest.fixture
+def same_templates(enrolments: Enrolments) -> None:
+    """Whichever tests ran before."""
+    enrolments.drawn = 0

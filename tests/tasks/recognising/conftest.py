@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up import Place, fixed_key, names, rows_of, write
@@ -14,36 +13,14 @@ import polyveil
 from polyveil.report.calibration import CalibrationReport
 
 
-class Enrolments:
-    """Stands for ids from the operating system: at the stated rate strangers ARE accepted, so a
-    test that draws its templates anew would fail about as often."""
-
-    def __init__(self) -> None:
-        self.drawn = 0
-
-    def __call__(self) -> str:
-        self.drawn += 1
-        return hashlib.sha256(b"%d" % self.drawn).hexdigest()[:32]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def enrolments() -> Iterator[Enrolments]:
-    drawn = Enrolments()
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("gallery", "trials"):
-            patch.setattr(f"polyveil.recognize.{module}.new_enrolment", drawn)
-        yield drawn
-
-
 @pytest.fixture(autouse=True)
-def same_templates(enrolments: Enrolments) -> None:
-    """Whichever tests ran before."""
-    enrolments.drawn = 0
+def steady(same_templates: None) -> None:
+    """Templates are drawn alike in every run."""
 
 
 @pytest.fixture(scope="session")
 def calibrated(
-    tmp_path_factory: pytest.TempPathFactory, enrolments: Enrolments
+    tmp_path_factory: pytest.TempPathFactory, enrolments: Any
 ) -> tuple[Place, CalibrationReport]:
     enrolments.drawn = 0
     root = tmp_path_factory.mktemp("recognition")
