@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from _common import DATA, ROOT, table
 from polyveil.detect.alignment import HEAD, AlignmentModel
 from polyveil.inputs import FrontEnd, front_end
+from polyveil.inputs.look import colours
 from polyveil.inputs.text import hashed
 from polyveil.learn.modalities import Multimodal
 from polyveil.records import picture
@@ -146,20 +147,18 @@ def _read_mvsa(tweets: LabelledSet) -> dict[str, NDArray]:
 
 def _looks(images: list[Path]) -> dict[str, Floats]:
     """What a whole picture gives: the alignment tower's embedding, small pixels, colours."""
-    crops, pixels, colours = [], [], []
+    crops, pixels, shares = [], [], []
     for image in images:
         decoded = picture.decode(image).pixels
         rgb = decoded if decoded.ndim == 3 else np.repeat(decoded[:, :, None], 3, axis=2)
         crops.append(cv2.resize(rgb, (HEAD, HEAD), interpolation=cv2.INTER_AREA))
         pixels.append(cv2.resize(rgb, (16, 16), interpolation=cv2.INTER_AREA).ravel() / 255 - 0.5)
-        hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
-        counts = cv2.calcHist([hsv], [0, 1, 2], None, [8, 4, 4], [0, 180, 0, 256, 0, 256]).ravel()
-        colours.append(np.sqrt(counts / counts.sum()))
+        shares.append(colours(rgb))
     embedding = AlignmentModel().image(np.stack(crops))
     return {
         "embedding": embedding,
         "pixels": np.stack(pixels).astype(np.float32) / 4,
-        "colours": np.stack(colours).astype(np.float32),
+        "colours": np.stack(shares),
     }
 
 

@@ -56,6 +56,7 @@ def schedule(
     epsilon: float | None = None,
     noise_multiplier: float | None = None,
     delta: float | None = None,
+    releases: int = 1,
 ) -> Schedule:
     """The least noise that meets a budget, or the budget that stated noise costs.
 
@@ -65,11 +66,14 @@ def schedule(
       epochs: passes over the data, in expectation; steps = round(epochs n / batch_size).
       epsilon: target, in nats; or give `noise_multiplier` (0 for clipping alone, no guarantee).
       delta: default min(1e-5, 1 / (10 n)).
+      releases: noised sums that a record is in at one step, >= 1; `epsilon` pays for all of them,
+        each with a sample of its own.
 
     Raises:
       NotPrivate: the budget cannot be met, or both or neither of the two are given.
     """
     _validate.positive(batch_size=batch_size, epochs=epochs)
+    _validate.at_least(1, records=records, releases=releases)
     if (epsilon is None) == (noise_multiplier is None):
         raise NotPrivate("expected either epsilon or noise_multiplier, got both or neither.")
     if batch_size > records:
@@ -81,7 +85,7 @@ def schedule(
     steps = max(1, round(epochs / rate))
     if noise_multiplier is None:
         noise_multiplier = accountant.noise_multiplier_for(
-            epsilon=epsilon or 0.0, delta=delta, rate=rate, steps=steps
+            epsilon=epsilon or 0.0, delta=delta, rate=rate, steps=steps * releases
         )
     _validate.not_negative(noise_multiplier=noise_multiplier)
     return Schedule(records, rate, steps, noise_multiplier, delta)

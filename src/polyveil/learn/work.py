@@ -170,23 +170,17 @@ def _releases(plan: Plan, train: Data) -> int:
 def _schedule(plan: Plan, train: Data) -> Schedule:
     """The least noise under which all networks together meet the budget."""
     training, privacy, records = plan.training, plan.privacy, len(train)
-    batch = float(training.batch_size or 1)
-    one = schedule(
+    noise: dict[str, float] = (
+        {"noise_multiplier": 0.0} if privacy.mode == "none" else {"epsilon": privacy.budget}
+    )
+    return schedule(
         records,
-        batch_size=batch,
+        batch_size=float(training.batch_size or 1),
         epochs=training.epochs,
-        noise_multiplier=1.0,
         delta=privacy.delta,
+        releases=_releases(plan, train),
+        **noise,
     )
-    if privacy.mode == "none":
-        return replace(one, noise_multiplier=0.0)
-    multiplier = accountant.noise_multiplier_for(
-        epsilon=privacy.budget,
-        delta=one.delta,
-        rate=one.rate,
-        steps=one.steps * _releases(plan, train),
-    )
-    return replace(one, noise_multiplier=multiplier)
 
 
 def _meter(

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from polyveil.inputs import FrontEnd
-from polyveil.models.recognition.config import RecogniserConfig
 from polyveil.models.recognition.export_onnx import export_onnx
+from polyveil.models.recognition.stored import config_to_json
 from polyveil.models.recognition.system import MultimodalRecogniser
 from polyveil.privacy.key import ProjectKey
 
@@ -42,14 +40,10 @@ def recogniser_files(
         "schema": SCHEMA,
         "run": run,
         "inputs": {name: end.to_json() for name, end in ends.items()},
-        "config": _config(system.config),
+        "config": config_to_json(system.config),
         "sha256": made.sha256,
         "people": list(people),
         "key": ProjectKey.load_or_create().id,
         "remarks": list(made.remarks),
     }
     return {NETWORK: network, FACTS: f"{json.dumps(facts, indent=2)}\n".encode()}
-
-
-def _config(config: RecogniserConfig) -> dict[str, Any]:
-    return asdict(config)

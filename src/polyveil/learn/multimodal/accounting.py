@@ -20,10 +20,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from polyveil import _validate
 from polyveil.errors import NotPrivate
 from polyveil.learn.private import NOT_COVERED
-from polyveil.learn.schedule import Schedule
+from polyveil.learn.schedule import Schedule, schedule
 from polyveil.privacy import accountant
 from polyveil.privacy.guarantee import Guarantee
 
@@ -111,20 +110,13 @@ def plan_rounds(
     Raises:
       NotPrivate: the budget cannot be met, or both or neither of the two are given.
     """
-    _validate.positive(batch_size=batch_size, epochs=epochs)
-    _validate.at_least(1, records=records, releases=releases)
-    if (epsilon is None) == (noise_multiplier is None):
-        raise NotPrivate("expected either epsilon or noise_multiplier, got both or neither.")
-    if batch_size > records:
-        raise NotPrivate(
-            f"expected batch_size <= number of records, got {batch_size:g} > {records}."
-        )
-    delta = min(1e-5, 0.1 / records) if delta is None else delta
-    rate = batch_size / records
-    rounds = max(1, round(epochs / rate))
-    if noise_multiplier is None:
-        noise_multiplier = accountant.noise_multiplier_for(
-            epsilon=epsilon or 0.0, delta=delta, rate=rate, steps=rounds * releases
-        )
-    _validate.not_negative(noise_multiplier=noise_multiplier)
-    return Rounds(records, rate, rounds, releases, noise_multiplier, delta)
+    one = schedule(
+        records,
+        batch_size=batch_size,
+        epochs=epochs,
+        epsilon=epsilon,
+        noise_multiplier=noise_multiplier,
+        delta=delta,
+        releases=releases,
+    )
+    return Rounds(records, one.rate, one.steps, releases, one.noise_multiplier, one.delta)

@@ -9,7 +9,6 @@ they are private, what follows from them is covered by no promise, and the resul
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -32,10 +31,8 @@ from polyveil.learn.multimodal import (
     predict,
     train,
 )
-from polyveil.models.calibration import Calibration
+from polyveil.models.calibrated_fusion import CalibratedFusion
 from polyveil.models.class_metrics import class_metrics
-from polyveil.models.learned_weights import LearnedWeights
-from polyveil.models.present import EqualWeights, FusionRule
 from polyveil.models.reliability import confidences, equal_width
 from polyveil.models.uncertainty import HybridUncertainty
 
@@ -48,7 +45,14 @@ METHODS: Mapping[str, Method] = {
 }
 """As rows of a table name them; all trained with the same options."""
 
-FUSIONS = ("hybrid", "entropy", "divergence", "mean", "learned")
+FUSIONS = {
+    "hybrid": "hybrid",
+    "entropy": "entropy",
+    "divergence": "kl",
+    "mean": "mean",
+    "learned": "learned",
+}
+"""Name in a table -> of the rule, see `CalibratedFusion`."""
 CHOSEN = "hybrid"
 """Whose metrics stand in the table; of the others, the accuracy beside it."""
 
@@ -109,7 +113,7 @@ class Scored:
       remarks: what has to be told with the figures.
       metrics: fusion -> figures of `ClassMetrics.to_json`; "network" is the network's own fusion.
       alone: modality -> accuracy by it alone.
-      chosen: what validation records chose: temperatures, alpha, tau, shares.
+      chosen: fusion -> what validation records chose, see `CalibratedFusion.to_json`.
       bins: of the chosen fusion's reliability: (low, high, records, confidence, accuracy) each.
       seconds: of training.
       records: trained, validated and tested on.
@@ -187,31 +191,16 @@ def fused(
     "hybrid, not calibrated".
     """
     labels, has, there = validation.labels, validation.present.T, test.present.T
-    raw, raw_test = probabilities(validation), probabilities(test)
-    calibration = Calibration.fit(raw, labels, has)
-    seen, asked = calibration.apply(raw, has), calibration.apply(raw_test, there)
-    hybrids = {
-        "hybrid": HybridUncertainty.fit(seen, labels, has),
-        "entropy": HybridUncertainty.fit(seen, labels, has, alphas=(1.0,)),
-        "divergence": HybridUncertainty.fit(seen, labels, has, alphas=(0.0,)),
+    raw, asked = probabilities(validation), probabilities(test)
+    rules = {
+        name: CalibratedFusion.fit(rule, validation.modalities, raw, labels, has)
+        for name, rule in FUSIONS.items()
     }
-    learned = LearnedWeights.fit(seen, labels, has)
-    rules: dict[str, FusionRule] = {**hybrids, "mean": EqualWeights(), "learned": learned}
     answers = {name: rule.predict(asked, there) for name, rule in rules.items()}
     plain = HybridUncertainty.fit(raw, labels, has)
-    answers["hybrid, not calibrated"] = plain.predict(raw_test, there)
+    answers["hybrid, not calibrated"] = plain.predict(asked, there)
     answers["network"] = np.asarray(softmax(test.together.astype(np.float64), axis=-1))
-    chosen = {
-        "temperatures": [one.value for one in calibration.temperatures],
-        "shares": list(learned.shares),
-        **{name: {"alpha": rule.alpha, "tau": _finite(rule.tau)} for name, rule in hybrids.items()},
-    }
-    return answers, chosen
-
-
-def _finite(tau: float) -> float | None:
-    """None for an infinite one, the plain mean: JSON has no infinity."""
-    return None if math.isinf(tau) else tau
+    return answers, {name: rule.to_json() for name, rule in rules.items()}
 
 
 def probabilities(predicted: Predicted) -> NDArray[np.float64]:
