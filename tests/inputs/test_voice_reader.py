@@ -50,6 +50,15 @@ def test_a_record_without_a_voice() -> None:
     assert front_end("voice").read(Record("a:1", {"text": "x"}, image=b"x")) is None
 
 
+def test_a_sequence_is_the_picture_laid_on_its_side() -> None:
+    front = front_end("voice", seconds=0.5, mels=32, layout="sequence")
+    got = read(SWEEP, seconds=0.5, mels=32, layout="sequence")
+    assert got.shape == front.shape == (50, 32) and got.flags.c_contiguous
+    np.testing.assert_array_equal(got.T[None], read(SWEEP, seconds=0.5, mels=32))
+    with pytest.raises(UsageError, match="picture or sequence"):
+        front_end("voice", layout="film")
+
+
 def test_standardising_by_band_and_as_a_whole() -> None:
     frames = logarithms(SWEEP, 40)
     bands, whole = standardised(frames, 0), standardised(frames, None)

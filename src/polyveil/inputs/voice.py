@@ -10,6 +10,9 @@ everybody has a line of their own, and 0.202 and 0.188 on EMO-DB, where all shar
 the colour adds is the line.
 
 A longer utterance gives its middle, a shorter one is repeated.
+
+Bands by time make a picture, time by bands a sequence: of a picture a network learns where in time
+and pitch something is, of a sequence only what there is in it.
 """
 
 from __future__ import annotations
@@ -41,19 +44,21 @@ _INAUDIBLE = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class VoiceReader:
-    """float32 [1, mels, frames], about standardised; 100 frames a second.
+    """float32 [1, mels, frames] or [frames, mels], about standardised; 100 frames a second.
 
     Attributes:
       seconds: length of what is read, without silence before and after.
       mels: bands.
       over: what is standardised: each of the "bands", or the "whole".
       part: which part of the recording is read, as shares of its length.
+      layout: "picture" or "sequence".
     """
 
     seconds: float = 2.5
     mels: int = 40
     over: str = "bands"
     part: tuple[float, ...] = parts.WHOLE
+    layout: str = "picture"
 
     def __post_init__(self) -> None:
         _validate.positive(seconds=self.seconds)
@@ -63,6 +68,8 @@ class VoiceReader:
             raise ValueError("expected at most 80 mels and 60 seconds.")
         if self.over not in ("bands", "whole"):
             raise ValueError("expected over as bands or whole.")
+        if self.layout not in ("picture", "sequence"):
+            raise ValueError(f"expected layout as picture or sequence, got {self.layout!r}.")
         parts.check(self.part)
 
     @property
@@ -71,8 +78,10 @@ class VoiceReader:
         return round(self.seconds * sound.RATE / mel.HOP)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(1, mels, frames)."""
+    def shape(self) -> tuple[int, ...]:
+        """(1, mels, frames) of a picture, (frames, mels) of a sequence."""
+        if self.layout == "sequence":
+            return self.frames, self.mels
         return 1, self.mels, self.frames
 
     @property
@@ -91,7 +100,9 @@ class VoiceReader:
         samples = sound.decode(record.voice).samples
         heard = logarithms(samples[parts.cut(len(samples), self.part)], self.mels)
         frames = standardised(heard, 0 if self.over == "bands" else None)
-        return np.ascontiguousarray(fixed(frames, self.frames).T[None], dtype=np.float32)
+        found = fixed(frames, self.frames)
+        laid = found if self.layout == "sequence" else found.T[None]
+        return np.ascontiguousarray(laid, dtype=np.float32)
 
 
 def logarithms(samples: NDArray[np.float32], mels: int) -> NDArray[np.float64]:
