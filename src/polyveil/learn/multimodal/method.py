@@ -90,21 +90,19 @@ class Setting:
         Raises:
           NotPrivate: the path cannot be trained with a guarantee.
         """
-        stepper = optimizer(path, self.options)
+        stepper, settled = optimizer(path, self.options), self.rounds.schedule
         if self.budget is None:
-            plain = PlainTraining(
-                path, stepper, rows, schedule=self.rounds.schedule, secret=self.secret
-            )
+            plain = PlainTraining(path, stepper, rows, schedule=settled, secret=self.secret)
             return Steps(path, stepper, plain, losses)
         own = hashlib.blake2b(f"path/{name}".encode(), key=self.secret, digest_size=32).digest()
         private = PrivateTraining(
             path,
             stepper,
             rows,
-            batch_size=self.options.batch_size,
-            epochs=self.options.epochs,
-            noise_multiplier=self.rounds.noise_multiplier,
-            delta=self.rounds.delta,
+            batch_size=settled.expected_batch,
+            epochs=settled.rate * settled.steps,
+            noise_multiplier=settled.noise_multiplier,
+            delta=settled.delta,
             thresholds=self.budget.thresholds,
             physical_batch=self.budget.physical_batch,
             secret=own,
