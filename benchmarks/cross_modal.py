@@ -33,7 +33,8 @@ from _chimeric_sets import Set, load
 from _common import table, write
 from _people_never_seen import PAIRINGS, TRAINED_ON, people, recogniser
 from _recogniser_embeddings import embedded
-from _recogniser_training import RECIPE, train
+from _recogniser_recipe import RECIPE
+from _recogniser_training import train
 from polyveil.interval import Interval
 from polyveil.recognize.chimeric import PARTS, Pairing, Part, Role
 from polyveil.recognize.retrieval import Retrieval, retrieval

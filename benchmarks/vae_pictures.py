@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from _chimeric_sets import CACHE, RATE, WINDOW, _face, _log_mel, _sentence
 from _common import DATA, ROOT
 from _recogniser_attacks import reconstruction
-from _recogniser_training import RECIPE, _background_network
+from _recogniser_background import background_network
+from _recogniser_recipe import RECIPE
 from polyveil.attack.examples import Examples
 from polyveil.models.recognition import Modality, RecogniserConfig
 
@@ -99,7 +100,7 @@ def rebuilt(name: str, records: Records, noise: float, latent: int) -> tuple[NDA
     config = RecogniserConfig(
         (MODALITIES[name],), TRAINED, odconv=False, alignment="none", noise=noise, latent=latent
     )
-    system = _background_network(config, x[:TRAINED], who[:TRAINED], PLAN)
+    system = background_network(config, x[:TRAINED], who[:TRAINED], PLAN)
     parts = slice(TRAINED, TRAINED + KNOWN), slice(TRAINED + KNOWN, None)
     known, shown = (
         Examples({name: torch.from_numpy(x[part])}, torch.from_numpy(who[part])) for part in parts

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from _chimeric_sets import CACHE, Set, load
 from _common import ROOT, table, write
 from _recogniser_attacks import Rebuilt, reconstruction, sides
-from _recogniser_training import RECIPE, Recipe, train
+from _recogniser_recipe import RECIPE, Recipe
+from _recogniser_training import train
 from polyveil.attack.examples import Examples
 from polyveil.models.recognition import MultimodalRecogniser
 from polyveil.recognize.chimeric import Pairing
@@ -41,7 +42,7 @@ VARIANT = "without ODConv"
 """Plain convolutions train in a fifth of the time; they follow the code and change nothing of what
 it holds but through training."""
 STEPS = 120
-"""Of the background's training, half of what the table of recognition has: nine trainings."""
+"""Of the background's training, a quarter of what the table of recognition has: nine trainings."""
 USUAL = (1.0, 4)
 """Noise and latent channels of `RecogniserConfig`."""
 COLOURS = {"face": "#b2182b", "voice": "#2166ac", "behaviour": "#1b7837"}
