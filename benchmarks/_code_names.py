@@ -11,6 +11,7 @@ from _common import ROOT
 
 
 def digest_of(*parts: object) -> str:
+    """Of bytes as they are, of anything else as it is printed; 20 hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part if isinstance(part, bytes) else repr(part).encode())

@@ -47,6 +47,7 @@ def background(
 def background_network(
     config: RecogniserConfig, x: NDArray[np.float32], who: NDArray[np.int64], recipe: Recipe
 ) -> MultimodalRecogniser:
+    """A network of one modality, trained on samples x of people `who`; in eval mode."""
     system = untrained(config, 0).train().to(memory_format=torch.channels_last)
     name = config.modalities[0].name
     optimizer, schedule = optimizing(

@@ -66,12 +66,14 @@ def configuration(
 
 
 def untrained(config: RecogniserConfig, seed: int) -> MultimodalRecogniser:
+    """A fresh network; the global random state stays as it was."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return MultimodalRecogniser(config)
 
 
 def optimizing(system: nn.Module, rate: float, steps: int, decay: float) -> Any:
+    """AdamW and its rate, up over a fifth of the steps and down again."""
     weights = [weight for weight in system.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, rate, weight_decay=decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -81,6 +83,7 @@ def optimizing(system: nn.Module, rate: float, steps: int, decay: float) -> Any:
 
 
 def descend(loss: Tensor, system: nn.Module, optimizer: Any, schedule: Any) -> None:
+    """One step; gradients longer than 5 are cut to it."""
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(system.parameters(), 5.0)
