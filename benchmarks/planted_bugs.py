@@ -28,7 +28,8 @@ from _common import DATA, table, write
 from polyveil.attack.canary.bound import default_guesses, one_run_bound
 from polyveil.attack.canary.claim import TrainingFacts
 from polyveil.attack.canary.design import Canaries
-from polyveil.attack.canary.marks import Marked, MarkObserver
+from polyveil.attack.canary.mark_observer import MarkObserver
+from polyveil.attack.canary.marks import Marked
 from polyveil.attack.canary.observer import GradientObserver
 from polyveil.attack.canary.one_run import OneRunAudit, OneRunEvidence, watched
 from polyveil.attack.canary.score import right_guesses

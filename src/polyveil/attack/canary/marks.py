@@ -19,7 +19,7 @@ Steinke et al., NeurIPS 2023, made into records that go through the training lik
 from __future__ import annotations
 
 import hashlib
-import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from polyveil.attack.canary.observer import Losses, cross_entropy, spread
+from polyveil.attack.canary.observer import Losses
 from polyveil.attack.examples import Examples, Inputs
 from polyveil.errors import UsageError
 
@@ -39,8 +39,6 @@ NAME = "canary_mark"
 PULL = 100.0
 """Length of a canary's gradient, in lengths of one logit's; above any threshold in use, so that
 missing clipping shows."""
-_LOUDEST = 1e3
-_TINY = 1e-12
 
 
 class Marked(nn.Module):
@@ -68,26 +66,15 @@ class Marked(nn.Module):
         self._places = {digest: at for at, digest in enumerate(row_digests(canaries.inputs))}
         if len(self._places) != len(canaries):
             raise UsageError("canaries: two have the same inputs; expected different ones.")
-        owners = [
-            module
-            for module in model.modules()
-            if any(one.requires_grad for one in module.parameters(recurse=False))
-        ]
-        if not owners:
-            raise UsageError("canaries: expected a model with trainable parameters, got none.")
-        for module in owners:
-            like = next(module.parameters(recurse=False))
-            mark = nn.Parameter(torch.zeros(len(canaries), 1, device=like.device))
-            module.register_parameter(NAME, mark)
+        self._owners = add_marks(model, len(canaries))
         self.model = model
-        self._owners = owners
         self._sampled = np.zeros(len(canaries), dtype=np.int64)
-        self.classes = 0
+        self._classes = 0
 
     @property
     def marks(self) -> tuple[nn.Parameter, ...]:
         """One parameter [canaries, 1] a layer."""
-        return tuple(getattr(module, NAME) for module in self._owners)
+        return marks_of(self._owners)
 
     def forward(self, *args: Any, which: Tensor | None = None, **kwargs: Any) -> Tensor:
         """The model's logits; those of canaries are 0, with their marks' gradient behind them.
@@ -96,22 +83,17 @@ class Marked(nn.Module):
           which: int64 [records], place of each canary, -1 for others; None: recognise them.
         """
         logits: Tensor = self.model(*args, **kwargs)
-        self.classes = logits.shape[1]
+        self._classes = logits.shape[1]
         if which is None:
             which = self.places(dict(enumerate(args)) | kwargs)
         which = which.to(logits.device)
         is_canary = which >= 0
         if self.training and torch.is_grad_enabled():
             np.add.at(self._sampled, which[is_canary].cpu().numpy(), 1)
-        place = which.clamp(min=0)
-        pulled = torch.zeros(len(logits), 1, dtype=logits.dtype, device=logits.device)
-        for mark in self.marks:
-            own = functional.embedding(place, mark)
-            # Its value never counts, so that the pull stays what it is while the mark moves.
-            pulled = pulled + PULL * (own - own.detach())
+        pulled = pull(self.marks, which).to(logits.dtype)
         first = torch.zeros(logits.shape[1], dtype=logits.dtype, device=logits.device)
         first[0] = 1.0
-        return torch.where(is_canary[:, None], pulled * first, logits)
+        return torch.where(is_canary[:, None], pulled[:, None] * first, logits)
 
     def sampled(self) -> NDArray[np.int64]:
         """How often each canary went through in training since this was last asked; [m]."""
@@ -123,6 +105,20 @@ class Marked(nn.Module):
         found = [self._places.get(digest, -1) for digest in row_digests(inputs)]
         return torch.tensor(found, dtype=torch.int64)
 
+    def signs(self, losses: Losses) -> Floats:
+        """See `polyveil.attack.canary.mark_observer.Pulling`; they pull through their first logit.
+
+        Raises:
+          UsageError: a canary that does not pull at all.
+        """
+        labels = self.canaries.labels
+        logits = torch.zeros(len(labels), self._classes, requires_grad=True)
+        (slope,) = torch.autograd.grad(losses(logits, labels).sum(), logits)
+        signs = np.sign(slope[:, 0].numpy())
+        if not np.all(signs):
+            raise UsageError("canaries: the loss of one does not depend on its logits.")
+        return np.asarray(signs, np.float32)
+
     def unmark(self) -> nn.Module:
         """The model as it was given, with the weights it has now."""
         for module in self._owners:
@@ -131,81 +127,48 @@ class Marked(nn.Module):
         return self.model
 
 
-class MarkObserver:
-    """Reads the marks of every released gradient.
+def add_marks(model: nn.Module, canaries: int) -> tuple[nn.Module, ...]:
+    """Gives every module that owns trainable parameters its marks; those modules, in order.
 
-    Args:
-      marked: under training.
-      losses: (logits, labels) -> one loss a record; as in the training.
-    """
-
-    def __init__(self, marked: Marked, *, losses: Losses = cross_entropy) -> None:
-        self._marked, self._losses = marked, losses
-        self._signs: Floats | None = None
-        self._before: Floats | None = None
-        self._seen: list[tuple[Floats, Floats]] = []
-        self._sampled: list[NDArray[np.int64]] = []
-
-    @property
-    def steps(self) -> int:
-        """Released gradients that were watched."""
-        return len(self._seen)
-
-    def watched(self) -> tuple[Floats, Floats]:
-        """(scores of the released gradients, scores of their differences), each [steps, m].
-
-        Raises:
-          UsageError: nothing was watched.
-        """
-        if not self._seen:
-            raise UsageError("marks: no step was watched; call observe() in every step.")
-        return np.stack([one for one, _ in self._seen]), np.stack([two for _, two in self._seen])
-
-    def sampled(self) -> NDArray[np.int64]:
-        """How often each canary went through the model in each step; [steps, m]."""
-        return np.stack(self._sampled)
-
-    def observe(self) -> None:
-        """One step: after the release, before the gradients are cleared; else nothing is noted."""
-        gradients = [mark.grad for mark in self._marked.marks]
-        if any(one is None for one in gradients):
-            return
-        if self._signs is None:
-            self._signs = _signs(self._marked, self._losses)
-        columns = [one.detach().float().cpu().numpy()[:, 0] for one in gradients if one is not None]
-        released = np.stack(columns, 1) * self._signs[:, None]
-        difference = released if self._before is None else released - self._before
-        self._before = released
-        self._seen.append((_combined(released), _combined(difference)))
-        self._sampled.append(self._marked.sampled())
-
-
-def _combined(values: Floats) -> Floats:
-    """One score a canary from all layers, of spread 1 where a canary is not; [m].
-
-    A layer counts by how far its noise spreads: where thresholds are alike, that is what makes all
-    layers together as loud as the guarantee allows.
-    """
-    noise = spread(values)
-    # Without noise most marks are 0, and what is not stands out as far as one likes.
-    noise = np.maximum(noise, np.abs(values).max(0) / _LOUDEST + _TINY)
-    combined = (values / noise**2).sum(1) / math.sqrt(float((1 / noise**2).sum()))
-    return np.asarray(combined, np.float32)
-
-
-def _signs(marked: Marked, losses: Losses) -> Floats:
-    """Which way each canary pulls its marks: the sign of its loss's slope; float32 [m].
+    A module that has marks already, as a part of another path has them, keeps its own.
 
     Raises:
-      UsageError: a canary that does not pull at all.
+      UsageError: nothing in the model is trainable.
     """
-    labels = marked.canaries.labels
-    logits = torch.zeros(len(labels), marked.classes, requires_grad=True)
-    (slope,) = torch.autograd.grad(losses(logits, labels).sum(), logits)
-    signs = np.sign(slope[:, 0].numpy())
-    if not np.all(signs):
-        raise UsageError("canaries: the loss of one does not depend on its logits.")
-    return np.asarray(signs, np.float32)
+    owners = tuple(
+        module
+        for module in model.modules()
+        if any(one.requires_grad for one in module.parameters(recurse=False))
+    )
+    if not owners:
+        raise UsageError("canaries: expected a model with trainable parameters, got none.")
+    for module in owners:
+        if NAME not in module._parameters:
+            like = next(module.parameters(recurse=False))
+            mark = nn.Parameter(torch.zeros(canaries, 1, device=like.device))
+            module.register_parameter(NAME, mark)
+    return owners
+
+
+def marks_of(owners: Sequence[nn.Module]) -> tuple[nn.Parameter, ...]:
+    """Their marks."""
+    return tuple(getattr(module, NAME) for module in owners)
+
+
+def pull(marks: Sequence[nn.Parameter], which: Tensor) -> Tensor:
+    """Zero for every record, with the gradient of canaries behind it; [records].
+
+    Args:
+      which: int64 [records], place of each canary; of a record that is none, the result is to be
+        left aside.
+    """
+    place = which.clamp(min=0)
+    pulled = torch.zeros(len(which), device=which.device)
+    for mark in marks:
+        own = functional.embedding(place, mark)[:, 0]
+        # Its value never counts, so that the pull stays what it is while the mark moves.
+        pulled = pulled + PULL * (own - own.detach())
+    return pulled
 
 
 def row_digests(inputs: Any) -> list[bytes]:

@@ -9,67 +9,39 @@ Its batches and noise follow from the audit's seed, never from the run's own sec
 
 from __future__ import annotations
 
-import hashlib
-import math
 import time
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, cast
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyveil.attack.canary import controlled
 from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts
+from polyveil.attack.canary.controlled import Auditable, Role, Watched, own_secret
 from polyveil.attack.canary.design import Canaries
-from polyveil.attack.canary.marks import Marked, MarkObserver
-from polyveil.attack.canary.one_run import OneRunAudit, OneRunEvidence, enough_canaries
+from polyveil.attack.canary.mark_observer import MarkObserver
+from polyveil.attack.canary.marks import Marked
+from polyveil.attack.canary.methods import MethodProcedure
+from polyveil.attack.canary.one_run import OneRunEvidence
 from polyveil.attack.examples import Examples
 from polyveil.attack.result import AttackResult
+from polyveil.errors import NotPrivate
 from polyveil.learn.labelled import Labelled
 from polyveil.learn.objective import network, pictures
+from polyveil.learn.plan import MULTIMODAL
 from polyveil.learn.private import PrivateTraining
 from polyveil.learn.rows import Rows, rows_for
 from polyveil.learn.run import in_units_of_threshold, optimizer, thresholds
 from polyveil.learn.views import views
 from polyveil.learn.work import Work
 
-_TWIN_LOOKS, _NULL_LOOKS = 4, 2
-"""How often a control looks at each record, in expectation."""
-_FEW = 256
-"""Real records in a control: it is about the attacker's eyes, not about what is learned."""
-_USED = 0.8
-"""Share of the time that is left which is planned for."""
-
-Role: TypeAlias = Literal["audit", "twin", "null"]
-"""The training that is audited, the same without noise, the same without canaries."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One network's training, watched."""
-
-    scores: NDArray[np.float32]
-    differences: NDArray[np.float32]
-    sampled: NDArray[np.int64]
-    seconds: float
-    watching: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """Rows of the records, then of all canaries, for one network."""
-
-    number: int
-    records: int
-    values: Tensor
-    labels: Tensor
-
 
 @dataclass(frozen=True, slots=True)
 class WorkProcedure:
-    """A settled run, to be carried out with canaries.
+    """A settled run on pictures, to be carried out with canaries.
 
     Attributes:
       work: plan, data and schedule.
@@ -80,93 +52,55 @@ class WorkProcedure:
     @property
     def facts(self) -> TrainingFacts:
         """Of all its networks together."""
-        settled = self.work.schedule
-        steps = settled.steps * len(self.work.plan.models)
-        return TrainingFacts(settled.noise_multiplier, settled.rate, steps, settled.delta)
+        settled, releases = self.work.schedule, self.work.noised_sums
+        return TrainingFacts(settled.noise_multiplier, settled.rate, releases, settled.delta)
 
-    def watch(self, *, canaries: int, seed: int, seconds: float | None) -> OneRunEvidence:
-        """One run and its controls.
+    @property
+    def records(self) -> int:
+        """See `Auditable`."""
+        return len(self.work.train)
 
-        Where time is short fewer real records take part, then fewer steps are made; both is said.
-        Marks do not depend on what else is learned, so a full number of steps on fewer records
-        tests the whole claim.
-        """
-        made = self._canaries(canaries, seed)
-        nobody = replace(made, included=np.zeros_like(made.included))
-        end = math.inf if seconds is None else time.monotonic() + seconds
-        started = time.monotonic()
-        few = min(_FEW, len(self.work.train))
-        prepared = self._prepared(1, made, few)
-        preparing = (time.monotonic() - started) / (few + canaries)
-        looks = _looks(self.work, _TWIN_LOOKS)
-        twin = self._once(prepared, made, "twin", looks, _part(end, 5))
-        looks = _looks(self.work, _NULL_LOOKS)
-        null = self._once(prepared, nobody, "null", looks, _part(end, 5))
-        networks, runs = len(self.work.plan.models), []
-        a_row = twin.seconds / (len(twin.scores) * (few + int(made.included.sum())))
-        records = self._affordable(made, a_row, preparing, end - time.monotonic())
-        for number in range(1, networks + 1):
-            if (number, records) != (1, few):
-                prepared = self._prepared(number, made, records)
-            until, steps = _part(end, networks + 1 - number), self.work.schedule.steps
-            runs.append(self._once(prepared, made, "audit", steps, until))
-        return replace(
-            self._evidence(runs, made),
-            twin=self._evidence([twin], made),
-            null=self._evidence([null], made),
-            records=records,
-            of_records=len(self.work.train),
-        )
+    @property
+    def networks(self) -> int:
+        """See `Auditable`."""
+        return len(self.work.plan.models)
 
-    def _affordable(self, made: Canaries, a_row: float, preparing: float, seconds: float) -> int:
-        """Real records with which all steps fit into so many seconds; `_FEW` at least.
-
-        Args:
-          a_row: seconds of a step for each row that may be sampled in it.
-          preparing: seconds to prepare a row.
-        """
-        most = len(self.work.train)
-        if math.isinf(seconds):
-            return most
-        a_record = a_row * self.work.schedule.steps + preparing
-        rows = _USED * seconds / (len(self.work.plan.models) * a_record)
-        return max(min(_FEW, most), min(most, int(rows) - int(made.included.sum())))
-
-    def _canaries(self, count: int, seed: int) -> Canaries:
+    def canaries(self, count: int, seed: int) -> Canaries:
+        """See `Auditable`."""
         train = pictures(self.work.train)
         data = Examples({"image": torch.from_numpy(train.images)}, torch.from_numpy(train.labels))
         return Canaries.like(data, count=count, classes=len(train.classes), seed=seed)
 
-    def _evidence(self, runs: list[_Run], made: Canaries) -> OneRunEvidence:
-        scores = np.concatenate([one.scores for one in runs])
-        return OneRunEvidence(
-            scores=scores,
-            differences=np.concatenate([one.differences for one in runs]),
-            included=made.included,
-            rate=self.work.schedule.rate,
-            steps=len(scores),
-            of_steps=self.facts.steps,
-            sampled=np.concatenate([one.sampled for one in runs]),
-            seconds=sum(one.seconds for one in runs),
-            watching=sum(one.watching for one in runs),
-        )
-
-    def _prepared(self, number: int, made: Canaries, records: int) -> _Prepared:
-        """Rows of the first records and of all canaries: the same for every run of a network."""
-        data = _joined(pictures(self.work.train), made, records)
+    def opened(self, number: int, made: Canaries, records: int) -> OpenedNetwork:
+        """See `Auditable`."""
+        work = self.work
+        data = _joined(pictures(work.train), made, records)
         with torch.random.fork_rng(devices=[]):
-            values = rows_for(self._network(number), data, views=self._views).values
-        return _Prepared(number, records, values, torch.from_numpy(data.labels))
+            values = rows_for(_network(work, number), data, views=work.plan.training.augment).values
+        return OpenedNetwork(work, number, records, values, torch.from_numpy(data.labels))
 
-    def _once(
-        self, prepared: _Prepared, made: Canaries, role: Role, steps: int, until: float
-    ) -> _Run:
-        """The first `steps` steps of one network, fewer if time is up; at least one."""
+    def watch(self, *, canaries: int, seed: int, seconds: float | None) -> OneRunEvidence:
+        """One run and its controls."""
+        return controlled.watch(self, canaries=canaries, seed=seed, seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedNetwork:
+    """Rows of the records, then of all canaries, for one network; see `controlled.Opened`."""
+
+    work: Work
+    number: int
+    records: int
+    values: Tensor = field(repr=False)
+    labels: Tensor = field(repr=False)
+
+    def watch(self, made: Canaries, role: Role, releases: int, until: float) -> Watched:
+        """See `Opened`."""
         plan, started, watching = self.work.plan.training, time.monotonic(), 0.0
         with torch.random.fork_rng(devices=[]):
-            private, marked, rows, used = self._training(prepared, made, role)
+            private, marked, rows, used = self._training(made, role)
             watch = MarkObserver(marked)
-            for values, labels, which in private.batches(steps):
+            for values, labels, which in private.batches(releases):
                 inputs = views(rows.as_input(values), plan.augment, flip=plan.flip)
                 places, answers = (one.repeat_interleave(plan.augment) for one in (which, labels))
                 logits = marked(inputs, which=places)
@@ -182,26 +116,26 @@ class WorkProcedure:
                     break
             private.detach()
         sampled = watch.sampled() // plan.augment
-        return _Run(*watch.watched(), sampled, time.monotonic() - started, watching)
+        return Watched(*watch.watched(), sampled, time.monotonic() - started, watching)
 
     def _training(
-        self, prepared: _Prepared, made: Canaries, role: Role
+        self, made: Canaries, role: Role
     ) -> tuple[PrivateTraining, Marked, Rows, torch.optim.Optimizer]:
         """As `polyveil.learn.run` sets it up, with canaries."""
         plan, settled, train = self.work.plan, self.work.schedule, self.work.train
         inside = np.flatnonzero(made.included)
-        real = prepared.records
+        real = self.records
         chosen = torch.from_numpy(np.concatenate([np.arange(real), real + inside]))
         which = torch.from_numpy(np.concatenate([np.full(real, -1), inside]))
-        model = self._network(prepared.number)
+        model = _network(self.work, self.number)
         first = _first(pictures(train))
-        rows = replace(rows_for(model, first, views=self._views), values=prepared.values)
+        rows = replace(rows_for(model, first, views=plan.training.augment), values=self.values)
         marked = Marked(rows.network, made.examples)
         used = optimizer(marked, plan.training)
         private = PrivateTraining(
             marked,
             used,
-            (prepared.values[chosen], prepared.labels[chosen], which),
+            (self.values[chosen], self.labels[chosen], which),
             batch_size=min(settled.rate * len(chosen), len(chosen)),
             epochs=settled.rate * settled.steps,
             noise_multiplier=0.0 if role == "twin" else settled.noise_multiplier,
@@ -211,18 +145,9 @@ class WorkProcedure:
             mode=cast(Literal["sound", "paper"], plan.privacy.mode),
             physical_batch=max(1, plan.training.physical_batch // plan.training.augment),
             views=plan.training.augment,
-            secret=_secret(made.seed, prepared.number, role),
+            secret=own_secret(made.seed, self.number, role),
         )
         return private, marked, rows, used
-
-    @property
-    def _views(self) -> int:
-        return self.work.plan.training.augment
-
-    def _network(self, number: int) -> nn.Module:
-        """With its first weights; leaves torch's generator where every run of it starts."""
-        torch.manual_seed(self.work.plan.training.seed + number)
-        return network(self.work.plan.models[number - 1], self.work.train)
 
 
 def audit_work(
@@ -233,31 +158,45 @@ def audit_work(
     seconds: float | None = None,
     seed: int = 0,
 ) -> tuple[AttackResult, ClaimCheck]:
-    """Audits a settled run.
+    """Audits a settled run on pictures, or of a classifier of several modalities.
 
     Args:
       work: as `polyveil train` would carry it out.
       claimed: epsilon that was stated for it; None for the plan's.
-      canaries: m; None for as many as the claim needs.
-      seconds: about how long all may take; None for all steps. If time is up before, the claim
-        that is tested is that of the steps done, and the check says so.
-      seed: of coins, canaries and the audit's own noise.
+      canaries, seconds, seed: see `polyveil.attack.canary.controlled.audited`.
 
     Raises:
       NotPrivate: it cannot be trained with a guarantee.
     """
-    procedure = WorkProcedure(work)
     claim = work.plan.privacy.budget if claimed is None else claimed
-    audit = OneRunAudit(
-        claimed=claim,
-        facts=procedure.facts,
-        canaries=canaries
-        or enough_canaries(claim, delta=work.schedule.delta, most=2 * len(work.train)),
-        seed=seed,
-        seconds=seconds,
+    procedure = procedure_of(work)
+    return controlled.audited(procedure, claim, canaries=canaries, seconds=seconds, seed=seed)
+
+
+def procedure_of(work: Work) -> Auditable:
+    """How a settled run is carried out with canaries."""
+    plan, settled = work.plan.models[0], work.schedule
+    if plan.name != MULTIMODAL:
+        return WorkProcedure(work)
+    from polyveil.learn.multimodal import run
+    from polyveil.learn.multimodal.accounting import Rounds
+
+    method, data = run.method(plan), run.multimodal(work.train)
+    budget = run.budget(work.plan.privacy, settled.noise_multiplier, settled.delta)
+    if budget is None:
+        raise NotPrivate("it was trained without noise: there is no claim to be put to the test.")
+    releases = method.releases(len(data.inputs))
+    rounds = Rounds(
+        len(data), settled.rate, settled.steps, releases, settled.noise_multiplier, settled.delta
     )
-    evidence = audit.attempt(procedure)
-    return audit.analyse(evidence), audit.check(evidence)
+    options = run.options(work.plan.training)
+    return MethodProcedure(method, data, options, budget, rounds, run.sizes(plan))
+
+
+def _network(work: Work, number: int) -> nn.Module:
+    """With its first weights; leaves torch's generator where every run of it starts."""
+    torch.manual_seed(work.plan.training.seed + number)
+    return network(work.plan.models[number - 1], work.train)
 
 
 def _joined(train: Labelled, made: Canaries, records: int) -> Labelled:
@@ -272,19 +211,3 @@ def _joined(train: Labelled, made: Canaries, records: int) -> Labelled:
 def _first(train: Labelled) -> Labelled:
     """One record, where only the shape matters."""
     return Labelled(train.images[:1], train.labels[:1], train.classes)
-
-
-def _looks(work: Work, count: int) -> int:
-    """Steps in which each record is looked at so often, in expectation; not more than there are."""
-    return min(work.schedule.steps, math.ceil(count / work.schedule.rate))
-
-
-def _part(end: float, parts: int) -> float:
-    """When one of so many equal parts of the time that is left is over."""
-    now = time.monotonic()
-    return end if math.isinf(end) else now + max(0.0, end - now) / parts
-
-
-def _secret(seed: int, number: int, role: Role) -> bytes:
-    """Of the audit's own sampling and noise; never that of the run that is audited."""
-    return hashlib.sha256(f"one-run audit|{seed}|{number}|{role}".encode()).digest()
