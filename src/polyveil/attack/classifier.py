@@ -29,7 +29,7 @@ def call(module: nn.Module, inputs: Inputs) -> Tensor:
         output = module(values)
     else:
         output = module(**inputs)
-    return _logits(output)
+    return logits_of(output)
 
 
 class Classifier:
@@ -92,7 +92,12 @@ def _count(inputs: Inputs) -> int:
     return len(next(iter(inputs.values())))
 
 
-def _logits(output: object) -> Tensor:
+def logits_of(output: object) -> Tensor:
+    """What a module answered, or its `logits` where it answers more than that.
+
+    Raises:
+      UsageError: neither is a tensor.
+    """
     found = getattr(output, "logits", output)
     if not isinstance(found, Tensor):
         raise UsageError(

@@ -143,7 +143,7 @@ def _prepare_run(path: Path, plan: str | Path | None, seed: int) -> Prepared:
     if plan is None:
         raise UsageError("target: a result of train; expected --plan with the plan that made it.")
     _needs_torch()
-    from polyveil.tasks.auditing.model import prepare_run
+    from polyveil.tasks.auditing.run import prepare_run
 
     return prepare_run(path, Path(plan), seed=seed)
 

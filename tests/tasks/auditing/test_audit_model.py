@@ -22,10 +22,11 @@ from polyveil.attack.examples import Examples  # noqa: E402
 from polyveil.errors import UsageError  # noqa: E402
 from polyveil.learn.plan import Plan  # noqa: E402
 from polyveil.tasks.auditing import membership  # noqa: E402
+from polyveil.tasks.auditing.as_examples import as_data, as_examples  # noqa: E402
 from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step  # noqa: E402
 from polyveil.tasks.auditing.evasion import evasion_step  # noqa: E402
 from polyveil.tasks.auditing.membership import candidates, membership_step  # noqa: E402
-from polyveil.tasks.auditing.recipes import AsTheTarget, as_examples, as_labelled  # noqa: E402
+from polyveil.tasks.auditing.recipes import AsTheTarget  # noqa: E402
 from polyveil.tasks.auditing.trained_run import read_run  # noqa: E402
 
 
@@ -148,7 +149,7 @@ def test_a_run_is_read_with_its_plan_and_nobody_is_on_both_sides(
     assert len(members) == found.report.data.records
     assert len(others) == found.report.data.held_out
     assert not set(members.digests()) & set(others.digests())
-    again = as_labelled(members, found.work.train.classes)
+    again = as_data(members, found.work.train)
     assert (again.images == found.work.train.images).all()
     half = members.at(slice(0, 120))
     shadow = AsTheTarget(found.work)(half, 1)

@@ -170,6 +170,8 @@ def _not_tested(evidence: EvasionEvidence) -> tuple[str, ...]:
     found = list(_NOT_TESTED)
     if evidence.untouched:
         found.append(f"changes to {', '.join(evidence.untouched)}: left as they are")
+    if evidence.incomplete:
+        found.append("a modality taken away from a record: who lacks what was left as it is")
     if all(one.loss is not None for one in evidence.members):
         found.append("a search without gradients (black box)")
     return tuple(found)

@@ -26,6 +26,7 @@ from polyveil.attack.evasion.pgd import PGD
 from polyveil.attack.evasion.radius import smallest_radius
 from polyveil.attack.evasion.search import BATCH, Search
 from polyveil.attack.examples import Examples
+from polyveil.attack.missing import modalities
 from polyveil.attack.result import AttackResult
 
 AVERAGED = 20
@@ -155,7 +156,8 @@ class Evasion:
             draws=self.draws,
             health=health,
             budgets=self.budgets,
-            untouched=tuple(name for name in whole.inputs if name not in self.budgets),
+            untouched=tuple(one for one in modalities(whole.inputs) if one not in self.budgets),
+            incomplete=len(modalities(whole.inputs)) < len(whole.inputs),
             classes=int(target.logits(whole.at(slice(0, 1)).inputs).shape[1]),
             queries=target.queries - before,
             adversarial=self._adversarial(worst, rows),

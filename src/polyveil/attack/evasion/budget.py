@@ -19,6 +19,7 @@ from torch import Tensor
 
 from polyveil import _validate
 from polyveil.attack.examples import Inputs
+from polyveil.attack.missing import rows_there
 from polyveil.errors import UsageError
 
 Norm: TypeAlias = Literal["linf", "l2"]
@@ -116,13 +117,15 @@ def default_budget(values: Tensor, *, norm: Norm = "linf", share: float = SHARE)
 def default_budgets(inputs: Inputs, *, norm: Norm = "linf", share: float = SHARE) -> Budgets:
     """`default_budget` for every modality of real numbers; token ids and other integers get none.
 
+    Fillers of records that lack a modality say nothing of its range; one that nobody has gets none.
+
     Raises:
       UsageError: there is no modality of real numbers.
     """
     found = {
-        name: default_budget(values, norm=norm, share=share)
+        name: default_budget(rows_there(inputs, name), norm=norm, share=share)
         for name, values in inputs.items()
-        if values.is_floating_point()
+        if values.is_floating_point() and rows_there(inputs, name).numel()
     }
     if not found:
         raise UsageError(
@@ -198,7 +201,7 @@ def kept(budgets: Budgets, inputs: Inputs, origin: Inputs) -> Kept:
             name: float(budget.used(inputs[name], origin[name]).max()) if len(inputs[name]) else 0.0
             for name, budget in budgets.items()
         },
-        {name: outside(inputs[name], budget.box) for name, budget in budgets.items()},
+        {name: outside(rows_there(inputs, name), one.box) for name, one in budgets.items()},
         all(torch.equal(inputs[name], origin[name]) for name in inputs if name not in budgets),
     )
 

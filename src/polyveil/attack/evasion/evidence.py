@@ -51,6 +51,7 @@ class EvasionEvidence:
       health: figures of the target that the guards judge.
       budgets: what the attacker was allowed.
       untouched: modalities that he was not.
+      incomplete: some records lack a modality; he cannot take one away or add one.
       classes: of the model.
       queries: records that went through the target.
       adversarial: modality -> (n, ...), empty unless they were to be kept.
@@ -71,4 +72,5 @@ class EvasionEvidence:
     untouched: tuple[str, ...]
     classes: int
     queries: int
+    incomplete: bool = False
     adversarial: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)

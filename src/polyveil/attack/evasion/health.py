@@ -21,6 +21,7 @@ from polyveil.attack.evasion.loss import LOSSES, LossName
 from polyveil.attack.evasion.search import Search, perturb
 from polyveil.attack.evasion.steps import random_start
 from polyveil.attack.examples import Examples
+from polyveil.attack.missing import rows_there
 
 _AVERAGED = 20
 """Passes by which a random model's gradient is averaged at least where the effort is doubled."""
@@ -178,7 +179,7 @@ def _unbounded(right: Examples, budgets: Budgets) -> Budgets:
 
 
 def _fit(right: Examples, budgets: Budgets, name: str) -> Fit:
-    values, box = right.inputs[name], budgets[name].box
+    values, box = rows_there(right.inputs, name), budgets[name].box
     if box is None or not values.numel():
         return Fit(0.0, 1.0)
     span = float(values.max() - values.min()) / (box[1] - box[0])

@@ -17,6 +17,7 @@ from polyveil.attack.evasion.ascent import undisturbed
 from polyveil.attack.evasion.budget import Budgets
 from polyveil.attack.evasion.steps import random_noise
 from polyveil.attack.examples import Examples, Inputs
+from polyveil.attack.missing import where_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,11 @@ def under_noise(
             break
         rest = examples.at(rows)
         noisy = {
-            name: random_noise(values, budgets[name], generator) if name in budgets else values
+            name: where_there(rest.inputs, name, random_noise(values, budgets[name], generator))
             for name, values in rest.inputs.items()
+            if name in budgets
         }
-        found = judged(target, noisy, rest.labels, passes=passes, seed=seed + draw)
+        given = {**rest.inputs, **noisy}
+        found = judged(target, given, rest.labels, passes=passes, seed=seed + draw)
         wrong[rows] = found.wrong
     return wrong

@@ -18,6 +18,7 @@ from polyveil.attack.evasion.ascent import undisturbed
 from polyveil.attack.evasion.budget import Budgets, check
 from polyveil.attack.evasion.loss import LossName, margin
 from polyveil.attack.examples import Examples
+from polyveil.attack.missing import where_there
 
 BATCH = 128
 
@@ -73,7 +74,8 @@ def perturb(
     seed: int = 0,
     batch: int = BATCH,
 ) -> dict[str, Tensor]:
-    """Adversarial inputs of all records, every modality; those without a budget untouched.
+    """Adversarial inputs of all records, every modality; those without a budget untouched, and so
+    is what stands in the place of a modality that a record lacks.
 
     Args:
       averaging: passes averaged in each gradient; more than one for a model with randomness.
@@ -92,7 +94,11 @@ def perturb(
             best = _best(search, target, piece, budgets, averaging, generator)
             for name, values in best.items():
                 found[name].append(values)
-    made = {name: torch.cat(parts) for name, parts in found.items() if parts}
+    made = {
+        name: where_there(examples.inputs, name, torch.cat(parts))
+        for name, parts in found.items()
+        if parts
+    }
     return {name: made.get(name, values) for name, values in examples.inputs.items()}
 
 

@@ -2,7 +2,8 @@
 """Marks that a backdoor answers to: a patch in a picture, a tone in anything else, or several.
 
 A trigger is any function from inputs to inputs of the same shapes. One in a single modality shows
-whether that modality alone commands the model; a joint one must be present in all of them.
+whether that modality alone commands the model; a joint one must be present in all of them. What a
+record lacks cannot be marked.
 
 Source: Gu et al., "BadNets", 2017, https://arxiv.org/abs/1708.06733 (patch); Koffas et al., "Can
 You Hear It?", 2021, https://arxiv.org/abs/2107.14569 (tone).
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from polyveil import _validate
 from polyveil.attack.examples import Inputs
+from polyveil.attack.missing import rows_there, where_there
 from polyveil.errors import UsageError
 
 Trigger: TypeAlias = Callable[[Inputs], Inputs]
@@ -47,7 +49,7 @@ class Patch:
         """The marked records."""
         values = _modality(inputs, self.modality, least=3).clone()
         values[..., -self.size :, -self.size :] = self.value
-        return {**inputs, self.modality: values}
+        return {**inputs, self.modality: where_there(inputs, self.modality, values)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Tone:
         values = _modality(inputs, self.modality, least=2)
         time = torch.arange(values.shape[-1], dtype=values.dtype, device=values.device)
         wave = self.amplitude * torch.sin(2 * math.pi * (time + 0.5) / self.period)
-        return {**inputs, self.modality: values + wave}
+        return {**inputs, self.modality: where_there(inputs, self.modality, values + wave)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ def plain_trigger(inputs: Inputs, modalities: Iterable[str] = ()) -> Trigger:
     Raises:
       UsageError: no input of floating point: integers are indices that no wave can be added to.
     """
-    names = list(modalities) or [k for k, one in inputs.items() if one.is_floating_point()]
+    names = list(modalities) or [
+        name
+        for name, values in inputs.items()
+        if values.is_floating_point() and rows_there(inputs, name).numel()
+    ]
     if not names:
         raise UsageError("backdoor: no input of floating point; pass a trigger of your own.")
     parts: list[Trigger] = []
@@ -112,9 +118,9 @@ def plain_trigger(inputs: Inputs, modalities: Iterable[str] = ()) -> Trigger:
         values = _modality(inputs, name, least=2)
         if values.ndim > 3 and min(values.shape[-2:]) >= 8:
             size = math.ceil(min(values.shape[-2:]) / 7)
-            parts.append(Patch(name, size, float(values.max())))
+            parts.append(Patch(name, size, float(rows_there(inputs, name).max())))
         else:
-            parts.append(Tone(name, float(values.std()), 4.0))
+            parts.append(Tone(name, float(rows_there(inputs, name).std()), 4.0))
     return parts[0] if len(parts) == 1 else Joint(tuple(parts))
 
 

@@ -52,11 +52,26 @@ def as_claim(check: ClaimCheck, guarantee: Guarantee) -> Claim:
     )
 
 
-def _statement(check: ClaimCheck, guarantee: Guarantee) -> str:
-    said = (
-        f"Differential privacy with ε = {guarantee.epsilon:.4g}, δ = {guarantee.delta:g}, for one "
-        "record added or removed"
+def untested_claim(guarantee: Guarantee, reason: str) -> Claim:
+    """The same claim where no training with canaries was made."""
+    return Claim(
+        statement=_promise(guarantee),
+        source=_ACCOUNTANT,
+        epsilon=guarantee.epsilon,
+        delta=guarantee.delta,
+        sentence=f"Not tested: {reason}.",
     )
+
+
+def _promise(guarantee: Guarantee) -> str:
+    return (
+        f"Differential privacy with ε = {guarantee.epsilon:.4g}, δ = {guarantee.delta:g}, for one "
+        f"{guarantee.unit} added or removed"
+    )
+
+
+def _statement(check: ClaimCheck, guarantee: Guarantee) -> str:
+    said = _promise(guarantee)
     part = check.steps is not None and check.of_steps is not None and check.steps < check.of_steps
     return f"{said}; tested: {check.statement}" if part else said
 

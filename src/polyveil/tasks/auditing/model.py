@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A classifier as a target, a user's own or the result of a training: which attacks fit it."""
+"""A classifier as a target: which attacks fit it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from torch import nn
@@ -18,29 +17,23 @@ from polyveil.attack.extraction.judgement import THREAT as EXTRACTION
 from polyveil.attack.inversion.embedding import THREAT as EMBEDDING
 from polyveil.attack.inversion.gradient import THREAT as GRADIENT
 from polyveil.attack.inversion.model import THREAT as MODEL_INVERSION
-from polyveil.attack.plain_training import PlainTraining, like
+from polyveil.attack.missing import modalities
+from polyveil.attack.plain_training import like
 from polyveil.attack.poisoning.backdoor import THREAT as BACKDOOR
 from polyveil.attack.splits import prove_disjoint
 from polyveil.errors import UsageError
 from polyveil.interval import clopper_pearson
-from polyveil.learn.objective import network, pictures
-from polyveil.learn.plan import Plan
 from polyveil.privacy.key import ProjectKey
 from polyveil.report.audit import Claim, System, Untested
 from polyveil.tasks.auditing.attribute import attribute_step
 from polyveil.tasks.auditing.battery import Step
-from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step
 from polyveil.tasks.auditing.evasion import evasion_step
 from polyveil.tasks.auditing.extraction import extraction_step
 from polyveil.tasks.auditing.inversion import inversion_step
 from polyveil.tasks.auditing.membership import candidates, membership_step
 from polyveil.tasks.auditing.poisoning import poisoning_step
 from polyveil.tasks.auditing.prepared import Prepared
-from polyveil.tasks.auditing.recipes import AsTheTarget, as_examples
-from polyveil.tasks.auditing.trained_run import TrainedRun, read_run
 
-_EPOCHS = 20
-"""Of plain trainings that stand beside a private one."""
 NOT_TESTED = (
     "An attacker who sees the training go on: its gradients and weights on the way are taken to "
     "stay where it ran.",
@@ -57,55 +50,31 @@ def prepare_model(model: AuditedModel, *, seed: int) -> Prepared:
         description=model.description,
         data_subjects=model.data_subjects,
         release_form="answers to any number of queries, or the weights",
-        facts=_facts(model),
+        facts=facts(model),
         hashes={"weights": _digest(module)},
     )
     claims = () if model.claim is None else (_stated(model),)
-    return _prepared(model, system, (), claims, seed=seed)
+    return prepared(model, system, (), claims, seed=seed)
 
 
-def prepare_run(folder: Path, plan: Path, *, seed: int) -> Prepared:
-    """The result of a training, with the plan that made it."""
-    run = read_run(folder, Plan.read(plan))
-    if run.work.held_out is None:
-        raise UsageError(
-            "plan: no record was held out ([data] validation = 0), so that members cannot be "
-            "compared with others. Train with some held out, or audit a model of your own."
-        )
-    report, guarantee = run.report, run.report.guarantee
-    model = AuditedModel(
-        run.classifier,
-        members=as_examples(pictures(run.work.train)),
-        others=as_examples(pictures(run.work.held_out)),
-        recipe=AsTheTarget(run.work),
-        unprotected=PlainTraining(lambda: _untrained(run), epochs=_EPOCHS),
-        build=lambda: _untrained(run),
-        description=f"{report.models[0].name}: tells {len(report.data.classes)} classes of "
-        "pictures apart.",
-        data_subjects=f"the people behind {report.data.records:,} pictures",
-        claim=guarantee,
-    )
-    system = System(
-        kind="result folder of polyveil train",
-        description=model.description,
-        data_subjects=model.data_subjects,
-        release_form="weights, model card, curves",
-        facts={**_facts(model), "run": report.run, "data set": report.data.token},
-        hashes=run.hashes,
-    )
-    first = () if guarantee is None else (claimed_epsilon_step(run, guarantee, seed=seed),)
-    return _prepared(model, system, first, (), seed=seed, warnings=_of_run(run))
-
-
-def _prepared(
+def prepared(
     model: AuditedModel,
     system: System,
     first: tuple[Step, ...],
     claims: tuple[Claim, ...],
     *,
     seed: int,
+    untested: tuple[Untested, ...] = (),
     warnings: tuple[str, ...] = (),
+    not_tested: tuple[str, ...] = (),
 ) -> Prepared:
+    """Everything that fits a model.
+
+    Args:
+      first: steps that only this kind of target has, most telling after membership.
+      claims: promises that no step speaks to.
+      untested: in place of what is said of a model of which no more is known.
+    """
     model = shuffled(model, seed=seed)
     whom = candidates(model, seed=seed)
     digests = {"trained on": model.members.digests(), "others": model.others.digests()}
@@ -128,9 +97,9 @@ def _prepared(
         utility=_utility(model),
         claims=claims,
         proof=prove_disjoint(digests, key=key),
-        untested=(*_untested(model), *no_copy),
+        untested=(*_untested(model), *no_copy, *untested),
         warnings=warnings,
-        not_tested=NOT_TESTED,
+        not_tested=(*NOT_TESTED, *not_tested),
     )
 
 
@@ -196,27 +165,10 @@ def _stated(model: AuditedModel) -> Claim:
     )
 
 
-def _of_run(run: TrainedRun) -> tuple[str, ...]:
-    found = [
-        "This report tells of the records themselves (how many were recognised as members): it is "
-        "covered by no guarantee. Handle it like a finding, and do not publish its arrays."
-    ]
-    if len(run.report.models) > 1:
-        found.append(
-            "The first of two networks was attacked, the second and their fusion were not."
-        )
-    if run.report.guarantee is None:
-        found.append(f"The run promises nothing. {run.report.reason}")
-    return tuple(found)
-
-
-def _untrained(run: TrainedRun) -> nn.Module:
-    return network(run.work.plan.models[0], run.work.train)
-
-
-def _facts(model: AuditedModel) -> dict[str, str | int]:
+def facts(model: AuditedModel) -> dict[str, str | int]:
+    """What a report says of the model and its records."""
     return {
-        "inputs": ", ".join(model.members.inputs),
+        "inputs": ", ".join(modalities(model.members.inputs)),
         "classes": model.classes,
         "parameters": sum(one.numel() for one in model.classifier.module.parameters()),
         "records trained on": len(model.members),

@@ -12,30 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-import torch
 from torch import nn
 
 from polyveil.attack.examples import Examples
-from polyveil.learn.labelled import Labelled
-from polyveil.learn.plan import Plan
+from polyveil.learn.multimodal.run import MethodRun
+from polyveil.learn.plan import MULTIMODAL, Plan
 from polyveil.learn.progress import silence
-from polyveil.learn.run import Run
-from polyveil.learn.views import scaled
+from polyveil.learn.run import Job, Run
 from polyveil.learn.work import Work
-
-IMAGE = "image"
-
-
-def as_examples(data: Labelled) -> Examples:
-    """Records as the network takes them: pixels from -1 to 1."""
-    return Examples({IMAGE: scaled(torch.from_numpy(data.images))}, torch.from_numpy(data.labels))
-
-
-def as_labelled(examples: Examples, classes: tuple[str, ...]) -> Labelled:
-    """Back to 8-bit pixels; exact for what `as_examples` made, rounded for anything else."""
-    pixels = examples.inputs[IMAGE].add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return Labelled(np.asarray(pixels), np.asarray(examples.labels), classes)
+from polyveil.tasks.auditing.as_examples import as_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +36,21 @@ class AsTheTarget:
     def __call__(self, examples: Examples, seed: int) -> nn.Module:
         """A network in evaluation mode; the same for the same arguments."""
         plan = one_network(self.work.plan, seed)
-        data = as_labelled(examples, self.work.train.classes)
+        data = as_data(examples, like=self.work.train)
         secret = hashlib.sha256(f"shadow model {seed}".encode()).digest()
         work = Work.of(plan, data, None, secret)
         noise = self.work.schedule.noise_multiplier
         work = replace(work, schedule=replace(work.schedule, noise_multiplier=noise))
         with TemporaryDirectory() as folder:
-            run = Run(work.job(1, Path(folder) / "shadow.checkpoint"))
+            run = begun(work.job(1, Path(folder) / "shadow.checkpoint"))
             run.finish(silence)
         run.model.load_state_dict(run.weights())
         return run.model.eval()
+
+
+def begun(job: Job) -> Run | MethodRun:
+    """The training of a network, as `polyveil train` makes it."""
+    return MethodRun(job) if job.model.name == MULTIMODAL else Run(job)
 
 
 def one_network(plan: Plan, seed: int) -> Plan:

@@ -13,14 +13,16 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from polyveil.attack.classifier import Classifier
+from polyveil.attack.classifier import Classifier, call
 from polyveil.errors import UsageError, WeightsError
+from polyveil.learn.modalities import Multimodal
 from polyveil.learn.objective import network
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.plan import Plan
 from polyveil.learn.result_folder import read_result
 from polyveil.learn.run_folder import RESULT, is_open
 from polyveil.learn.work import Work
+from polyveil.tasks.auditing.as_examples import ByModality
 from polyveil.tasks.run_data import Sources, keyed, records
 
 _UNUSED_SECRET = b"\0" * 32
@@ -52,11 +54,6 @@ def read_run(folder: Path, plan: Plan) -> TrainedRun:
       WeightsError: the weights do not fit the network.
     """
     report = _report(folder, plan)
-    if plan.data.inputs is not None:
-        raise UsageError(
-            "plan: a run on several modalities; expected a run on pictures, or a Python file that "
-            "builds target and data (see docs/audit.md). Nothing was attacked."
-        )
     train, held_out = records(plan, report.run)
     work = Work.of(plan, train, held_out, _UNUSED_SECRET)
     if len(train) != report.data.records:
@@ -76,7 +73,8 @@ def read_run(folder: Path, plan: Plan) -> TrainedRun:
         one.file: hashlib.sha256((folder / one.file).read_bytes()).hexdigest()
         for one in report.models
     }
-    return TrainedRun(report, work, Classifier(model.eval()), hashes)
+    calling = ByModality(tuple(train.inputs)) if isinstance(train, Multimodal) else call
+    return TrainedRun(report, work, Classifier(model.eval(), calling=calling), hashes)
 
 
 def is_run(folder: Path) -> bool:
