@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +34,9 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 name = f"{actor:02d}{sentence}{letter}a.wav"
                 soundfile.write(folder / name, tone, 16_000, subtype="PCM_16")
     (folder / "03a01Wa.wav").write_bytes(b"no sound")
+    brief = Options(epochs=1, batch_size=8)
     short = tuple(
-        pamrl.Layout(
-            one.title,
-            one.is_there,
-            one.read,
-            one.front_ends,
-            (0.25, 0.25),
-            Options(epochs=1, batch_size=8),
-            Options(epochs=1, batch_size=8),
-        )
-        for one in pamrl.LAYOUTS
+        replace(one, shares=(0.25, 0.25), plain=brief, private=brief) for one in pamrl.LAYOUTS
     )
     monkeypatch.setattr(pamrl, "LAYOUTS", short)
     return tmp_path / "emodb"

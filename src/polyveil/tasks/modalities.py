@@ -7,11 +7,8 @@ a class must not be somebody's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.inputs import FrontEnd, front_end
@@ -23,10 +20,9 @@ from polyveil.privacy.key import ProjectKey
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import Source, open_source
 from polyveil.tasks.person_token import person_token
+from polyveil.tasks.reading import example, side_by_side
 
 PERSON = "person"
-_AT_ONCE = 64
-"""Records that are read side by side, and held at once."""
 
 
 def front_ends(plan: DataPlan) -> dict[str, FrontEnd]:
@@ -86,28 +82,11 @@ def _examples(
             return item
         try:
             label = _who(item) if people else class_name(item.row.get(plan.label), plan.label)
-            return _example(item, label, ends) if _chosen(label, plan.people) else None
+            return example(item, label, ends) if _chosen(label, plan.people) else None
         except UnreadableRecord as error:
             return Refused(item.id, "UnreadableRecord", str(error))
 
-    # Finding a face and decoding a sound leave the interpreter to others.
-    with ThreadPoolExecutor() as pool:
-        for some in _batched(source.records(), _AT_ONCE):
-            yield from pool.map(read, some)
-
-
-def _example(record: Record, label: str, ends: Mapping[str, FrontEnd]) -> Example:
-    inputs = {name: end.read(record) for name, end in ends.items()}
-    there = {name: one for name, one in inputs.items() if one is not None}
-    if not there:
-        raise UnreadableRecord(f"record: none of {', '.join(ends)}; expected one or more.")
-    return Example(there, label)
-
-
-def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
+    return side_by_side(read, source.records())
 
 
 def _who(record: Record) -> str:

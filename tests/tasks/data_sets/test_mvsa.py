@@ -65,7 +65,9 @@ def test_single(single: Path) -> None:
 
 
 def test_author_and_pictures_tie(single: Path) -> None:
-    ties = read_mvsa(single).ties
+    tweets = read_mvsa(single)
+    assert not tweets.ties[3] & tweets.ties[4]  # another file, the same look
+    ties = tweets.with_near_pictures().ties
     assert ties[0] & ties[1] == {"handle anna"}
     assert any(tie.startswith("picture") for tie in ties[0] & ties[2])
     assert any(tie.startswith("like") for tie in ties[3] & ties[4])
@@ -132,7 +134,7 @@ def test_real_tweets_split_without_a_common_handle_or_picture(
         (tmp_path / "data" / f"{row['id']}.txt").write_text(row["text"], "utf-8")
         lines.append(f"{row['id']}\t{row['sentiment']},neutral")
     (tmp_path / "labelResultAll.txt").write_text("\n".join(lines))
-    tweets = read_mvsa(tmp_path)
+    tweets = read_mvsa(tmp_path).with_near_pictures()
     assert len(tweets) == 300
     split = tweets.split(validation=0.2, test=0.2, seed=1)
     sides = [

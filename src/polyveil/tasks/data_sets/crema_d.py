@@ -8,8 +8,8 @@ A picture of each clip comes from its frames, extracted beforehand: `FRAMES/<cli
 middle one of `FRAMES/<clip>/*.jpg` (also .png), where FRAMES is one of `FOLDERS`. `extract_frames`
 makes the former from VideoFlash. A clip may lack its sound or its picture.
 
-Clips are tied by actor. The published random split has the same 91 actors on both sides; pass
-`apart=False` to `LabelledSet.split` to compare with it.
+Clips are tied, and held out, by actor. The published random split has the same 91 actors on both
+sides; pass `apart=False` to `LabelledSet.split` to compare with it.
 
 Source: Cao et al., CREMA-D, IEEE Transactions on Affective Computing 5(4), 2014
 """
@@ -41,6 +41,11 @@ FOLDERS = ("frames", "Image-01-FPS", "VideoFlash")
 
 _CLIP = re.compile(r"(\d{4})_([A-Z0-9]{3})_([A-Z]{3})_([A-Z]{1,2}|X)")
 _PICTURES = (".jpg", ".png")
+
+
+def find_crema_d(root: Path) -> tuple[Path, ...]:
+    """The folder, where it has this layout."""
+    return (root,) if (root / "AudioWAV").is_dir() else ()
 
 
 def read_crema_d(root: Path) -> LabelledSet:
@@ -90,8 +95,9 @@ def read_crema_d(root: Path) -> LabelledSet:
         tuple(labels),
         tuple(EMOTIONS.values()),
         tuple(ties),
-        tuple(refused),
-        (f"one frame a clip, from {pictures.name}",),
+        tuple(f"actor {record.person}" for record in records),
+        refused=tuple(refused),
+        remarks=(f"one frame a clip, from {pictures.name}",),
     )
 
 

@@ -4,7 +4,7 @@
     wav/03a01Fa.wav     actor 03, sentence a01, emotion F (Freude), take a
 
 One recording is the only source; its spectrogram and its prosody are two views of it, so that both
-are missing or noisy together where the recording is. Recordings are tied by actor.
+are missing or noisy together where the recording is. Recordings are tied, and held out, by actor.
 
 Source: Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005
 """
@@ -33,6 +33,15 @@ _NAME = re.compile(r"(\d{2})([ab]\d{2})([WLEAFTN])([a-z])?")
 _SOUNDS = (".wav", ".flac")
 
 
+def find_emo_db(root: Path) -> tuple[Path, ...]:
+    """The folder of recordings: `root/wav`, or the folder itself; () where none is one of them."""
+    folder = root / "wav" if (root / "wav").is_dir() else root
+    if not folder.is_dir():
+        return ()
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in _SOUNDS)
+    return (folder,) if any(_NAME.fullmatch(path.stem) for path in paths) else ()
+
+
 def read_emo_db(root: Path) -> LabelledSet:
     """All recordings of a folder, or of its `wav/`; WAV or FLAC.
 
@@ -55,6 +64,13 @@ def read_emo_db(root: Path) -> LabelledSet:
             continue
         records.append(Record(name, {"sentence": found[2]}, person=found[1], voice=path))
         labels.append(EMOTIONS[found[3]])
-    ties = tuple(frozenset({f"actor {record.person}"}) for record in records)
-    classes = tuple(EMOTIONS.values())
-    return LabelledSet("EMO-DB", tuple(records), tuple(labels), classes, ties, tuple(refused))
+    actors = tuple(f"actor {record.person}" for record in records)
+    return LabelledSet(
+        "EMO-DB",
+        tuple(records),
+        tuple(labels),
+        tuple(EMOTIONS.values()),
+        tuple(frozenset({actor}) for actor in actors),
+        actors,
+        refused=tuple(refused),
+    )

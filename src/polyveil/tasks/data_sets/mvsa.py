@@ -9,8 +9,7 @@ Text and picture are labelled apart. As in the papers: of three annotators the m
 either; a tweet without one is left out; of positive and neutral, or negative and neutral, the one
 that is not neutral is the tweet's; positive against negative is left out.
 
-Tweets are tied by their picture, byte by byte or nearly, by their words, and by every @handle in
-them, so that an author who is retweeted is on one side.
+Tweets are tied and held out as `polyveil.tasks.data_sets.tweets` says.
 
 Source: Niu et al., Sentiment Analysis on Multi-View Social Data, MMM 2016; curation: Xu & Mao,
 MultiSentiNet, CIKM 2017, https://doi.org/10.1145/3132847.3133142
@@ -18,25 +17,25 @@ MultiSentiNet, CIKM 2017, https://doi.org/10.1145/3132847.3133142
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from polyveil.errors import UnreadableRecord, UsageError
-from polyveil.inputs.text import tokens
 from polyveil.records.record import Record, Refused
 from polyveil.records.regular_file import read_bytes
 from polyveil.tasks.data_sets.labelled_set import LabelledSet
-from polyveil.tasks.data_sets.near_pictures import picture_ties
+from polyveil.tasks.data_sets.tweets import CLASSES, tweets
 
-CLASSES = ("negative", "neutral", "positive")
 LABELS = "labelResultAll.txt"
 
-_HANDLE = re.compile(r"(?<!\w)@(\w+)")
 _LIMIT = 1 << 20
 _LABELS_LIMIT = 16 << 20
+
+
+def find_mvsa(root: Path) -> tuple[Path, ...]:
+    """The folder, where it has this layout."""
+    return (root,) if (root / LABELS).is_file() else ()
 
 
 def read_mvsa(root: Path) -> LabelledSet:
@@ -66,22 +65,8 @@ def read_mvsa(root: Path) -> LabelledSet:
             continue
         records.append(record)
         labels.append(feeling)
-    ties = tuple(
-        tie | text_ties(str(record.row["text"]))
-        for tie, record in zip(picture_ties(records), records, strict=True)
-    )
     remark = "labels of text and picture merged as in MultiSentiNet; contradictions left out"
-    return LabelledSet(
-        "MVSA", tuple(records), tuple(labels), CLASSES, ties, tuple(refused), (remark,)
-    )
-
-
-def text_ties(text: str) -> frozenset[str]:
-    """Ties by the people that a tweet names, and by its words without names and addresses."""
-    said = " ".join(tokens(text))
-    digest = hashlib.sha256(said.encode()).hexdigest()
-    people = {f"handle {name.casefold()}" for name in _HANDLE.findall(text)}
-    return frozenset(people | ({f"words {digest}"} if said else set()))
+    return tweets("MVSA", records, labels, refused, (remark,))
 
 
 def merged(votes: Sequence[tuple[str, str]]) -> str | None:

@@ -13,22 +13,29 @@ from polyveil.records import picture
 from polyveil.records.perceptual_hash import NEAR, perceptual_hash
 from polyveil.records.record import Record
 from polyveil.records.regular_file import read_bytes
+from polyveil.tasks.reading import side_by_side
 
 _CHUNK = 512
 
 
-def picture_ties(records: Sequence[Record]) -> list[frozenset[str]]:
-    """Ties of each record: by the bytes of its picture, and by hashes at most 3 bits apart.
+def digest(record: Record) -> str:
+    """SHA-256 of the bytes of a record's picture, in hex; "" without one that can be read."""
+    if record.image is None:
+        return ""
+    try:
+        data = read_bytes(record.image, "image", limit=picture.DEFAULT_LIMITS.max_bytes)
+    except UnreadableRecord:
+        return ""
+    return hashlib.sha256(data).hexdigest()
 
-    Pictures of one colour are tied by their bytes alone; a picture that cannot be decoded, too.
+
+def near_ties(records: Sequence[Record]) -> list[frozenset[str]]:
+    """Ties of each record to those whose picture's hash is at most 3 bits apart.
+
+    A picture of one colour, or that cannot be decoded, has none.
     """
-    digests, hashes = [], []
-    for record in records:
-        digest, look = _seen(record)
-        digests.append(digest)
-        hashes.append(look)
-    ties = [{f"picture {digest}"} if digest else set() for digest in digests]
-    for first, second in near_pairs(hashes):
+    ties: list[set[str]] = [set() for _ in records]
+    for first, second in near_pairs(list(side_by_side(_look, records))):
         ties[first].add(f"like {first}")
         ties[second].add(f"like {first}")
     return [frozenset(names) for names in ties]
@@ -48,16 +55,11 @@ def near_pairs(hashes: Sequence[int]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _seen(record: Record) -> tuple[str, int]:
-    """Digest of the picture's bytes, "" without one; its hash, 0 where it cannot be decoded."""
+def _look(record: Record) -> int:
+    """Perceptual hash of a record's picture; 0 where there is none that can be decoded."""
     if record.image is None:
-        return "", 0
+        return 0
     try:
-        data = read_bytes(record.image, "image", limit=picture.DEFAULT_LIMITS.max_bytes)
-        digest = hashlib.sha256(data).hexdigest()
+        return perceptual_hash(picture.decode(record.image).pixels)
     except UnreadableRecord:
-        return "", 0
-    try:
-        return digest, perceptual_hash(picture.decode(data).pixels)
-    except UnreadableRecord:
-        return digest, 0
+        return 0

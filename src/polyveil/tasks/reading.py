@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records as numbers, several at once: from files to what a network takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+from polyveil.errors import UnreadableRecord
+from polyveil.inputs import FrontEnd
+from polyveil.learn.modalities import Example
+from polyveil.records.record import Record
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+_AT_ONCE = 64
+"""Records that are read side by side, and held at once."""
+
+
+def example(record: Record, label: str, ends: Mapping[str, FrontEnd]) -> Example:
+    """A record as numbers, those modalities that it has.
+
+    Raises:
+      UnreadableRecord: one of them is broken, or it has none.
+    """
+    inputs = {name: end.read(record) for name, end in ends.items()}
+    there = {name: one for name, one in inputs.items() if one is not None}
+    if not there:
+        raise UnreadableRecord(f"record: none of {', '.join(ends)}; expected one or more.")
+    return Example(there, label)
+
+
+def side_by_side(work: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[Found]:
+    """work(item) of each item, in order; `work` returns, and never raises, for a bad record."""
+    # Finding a face and decoding a sound leave the interpreter to others.
+    rest = iter(items)
+    with ThreadPoolExecutor() as pool:
+        while some := list(islice(rest, _AT_ONCE)):
+            yield from pool.map(work, some)
