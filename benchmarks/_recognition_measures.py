@@ -13,9 +13,11 @@ import numpy as np
 import torch
 
 from _chimeric_sets import CACHE, load
-from _recogniser_attacks import budgets, named, reconstruction, sides, spread
+from _recogniser_evasion import budgets, named
+from _recogniser_reconstruction import reconstruction, sides
 from _recogniser_training import train, train_privately
 from _recognition_rows import ROWS, USERS, answers, fitted, probes, score, system
+from _spread import spread
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.evasion.attack import Evasion
 from polyveil.attack.evasion.judge import is_random

@@ -15,9 +15,9 @@ import numpy as np
 
 from _chimeric_sets import CACHE, TITLES
 from _common import table
-from _recogniser_attacks import spread
 from _recognition_measures import SHARES, file_of, suffix
 from _recognition_rows import ROWS
+from _spread import spread
 from polyveil.interval import Interval, bootstrap
 
 

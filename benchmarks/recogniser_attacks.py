@@ -30,9 +30,10 @@ from torch.nn import functional
 
 from _chimeric_sets import Set, load
 from _common import RESULTS, table, write
-from _recogniser_attacks import Strength, coder, decoders, evasion, named, sides
 from _recogniser_background import background
+from _recogniser_evasion import Strength, evasion, named
 from _recogniser_recipe import RECIPE
+from _recogniser_reconstruction import coder, decoders, sides
 from polyveil.attack.classifier import Classifier
 from polyveil.attack.evasion.fgsm import FGSM
 from polyveil.attack.evasion.pgd import PGD

@@ -11,7 +11,7 @@ were drawn, not other background people, and are not widened for the number of r
 networks are one for all pairings (see `_recogniser_training`). How much each modality counts in the
 fusion is fitted on development pairings, for every row in the same way, late fusion too.
 
-RE and re-identification: `_recogniser_attacks.reconstruction`, of the first pairing. ARS and ASR:
+RE and re-identification: `_recogniser_reconstruction`, of the first pairing. ARS and ASR:
 PGD on all modalities at once, gradients averaged over the network's noise, answers by majority.
 """
 
@@ -25,7 +25,7 @@ import torch
 
 from _chimeric_sets import NAMES, SESSIONS, load
 from _common import write
-from _recogniser_attacks import EPSILON
+from _recogniser_evasion import EPSILON
 from _recogniser_recipe import RECIPE
 from _recognition_measures import (
     ANSWERS,

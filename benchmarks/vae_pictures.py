@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from _chimeric_sets import CACHE, RATE, WINDOW, _face, _log_mel, _sentence
 from _common import DATA, ROOT
-from _recogniser_attacks import reconstruction
 from _recogniser_background import background_network
 from _recogniser_recipe import RECIPE
+from _recogniser_reconstruction import reconstruction
 from polyveil.attack.examples import Examples
 from polyveil.models.recognition import Modality, RecogniserConfig
 

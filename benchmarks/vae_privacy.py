@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from _chimeric_sets import CACHE, Set, load
 from _common import ROOT, table, write
-from _recogniser_attacks import Rebuilt, reconstruction, sides
 from _recogniser_recipe import RECIPE, Recipe
+from _recogniser_reconstruction import Rebuilt, reconstruction, sides
 from _recogniser_training import train
 from polyveil.attack.examples import Examples
 from polyveil.models.recognition import MultimodalRecogniser
