@@ -19,7 +19,8 @@ from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.plan import MULTIMODAL, Plan
 from polyveil.learn.progress import silence
 from polyveil.learn.run import Job, Run
-from polyveil.learn.work import Work
+from polyveil.learn.schedule import Schedule, schedule
+from polyveil.learn.work import Work, completed
 from polyveil.tasks.auditing.as_examples import as_data
 
 
@@ -35,17 +36,33 @@ class AsTheTarget:
 
     def __call__(self, examples: Examples, seed: int) -> nn.Module:
         """A network in evaluation mode; the same for the same arguments."""
-        plan = one_network(self.work.plan, seed)
         data = as_data(examples, like=self.work.train)
-        secret = hashlib.sha256(f"shadow model {seed}".encode()).digest()
-        work = Work.of(plan, data, None, secret)
-        noise = self.work.schedule.noise_multiplier
-        work = replace(work, schedule=replace(work.schedule, noise_multiplier=noise))
+        plan = completed(one_network(self.work.plan, seed), len(data))
+        work = replace(
+            self.work,
+            plan=plan,
+            train=data,
+            held_out=None,
+            schedule=self._schedule(plan, len(data)),
+            measured_at=frozenset(),
+            secret=hashlib.sha256(f"shadow model {seed}".encode()).digest(),
+        )
         with TemporaryDirectory() as folder:
             run = begun(work.job(1, Path(folder) / "shadow.checkpoint"))
             run.finish(silence)
         run.model.load_state_dict(run.weights())
         return run.model.eval()
+
+    def _schedule(self, plan: Plan, records: int) -> Schedule:
+        """Of so many records, with the target's noise: to find noise anew for what the budget would
+        allow these would take longer, and give another training."""
+        return schedule(
+            records,
+            batch_size=float(plan.training.batch_size or 1),
+            epochs=plan.training.epochs,
+            delta=self.work.schedule.delta,
+            noise_multiplier=self.work.schedule.noise_multiplier,
+        )
 
 
 def begun(job: Job) -> Run | MethodRun:
