@@ -9,7 +9,7 @@ mask says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -64,19 +64,31 @@ class Multimodal:
         """Modality -> shape of one record."""
         return {name: values.shape[1:] for name, values in self.inputs.items()}
 
-    def held_out(self, share: float, key: bytes) -> tuple[Multimodal, Multimodal]:
+    def held_out(
+        self, share: float, key: bytes, units: Sequence[str] | None = None
+    ) -> tuple[Multimodal, Multimodal]:
         """(the rest, about `share` of the records), by a keyed hash of each record alone.
 
-        Equal records stay together, so none is both trained on and measured.
+        Equal records stay together, so none is both trained on and measured. With units, whole
+        units do. A unit has to be a fact of its record, such as who speaks in it: what follows from
+        comparing records would let one of them move others.
+
+        Args:
+          share: in [0, 1]. Of few units, quite another share may come out, even none: each is
+            drawn by itself.
+          key: secret.
+          units: what each record is held out with; None: its own content.
         """
         bound = int(share * 2**64)
-        out = np.array(
-            [
-                held_out_number(key, self._content(row), int(label)) < bound
+        numbers = (
+            (
+                held_out_number(key, self._content(row), int(label))
                 for row, label in enumerate(self.labels)
-            ],
-            dtype=bool,
+            )
+            if units is None
+            else (held_out_number(key, f"unit {one}".encode(), 0) for one in units)
         )
+        out = np.array([number < bound for number in numbers], dtype=bool)
         return self.where(~out), self.where(out)
 
     def where(self, chosen: NDArray[np.bool_]) -> Multimodal:

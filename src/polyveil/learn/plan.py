@@ -50,6 +50,8 @@ class DataPlan:
         pictures as they are.
       people: share in (0, 1] of the classes that a recogniser is trained on, chosen by a keyed
         hash; the others stay unseen, for thresholds and figures.
+      layout: of a data set as its makers distribute it, e.g. "EMO-DB", which says what the records,
+        classes and inputs are and who is held out together; None: records as `path` says.
     """
 
     path: Path = field(repr=False)
@@ -60,8 +62,13 @@ class DataPlan:
     classes: tuple[str, ...] | None = None
     inputs: Mapping[str, Mapping[str, Any]] | None = None
     people: float = 1.0
+    layout: str | None = None
 
     def __post_init__(self) -> None:
+        if self.layout is not None:
+            for name, value in (("label", self.label != "label"), ("size", self.size is not None)):
+                if value:
+                    raise UsageError(f"[data] {name}: said by the layout; expected none.")
         if not 0 < self.people <= 1:
             raise off("data", "people", self.people, "a share in (0, 1]")
         if self.inputs is not None and not self.inputs:
@@ -211,7 +218,11 @@ class Plan:
         joint = [one.name for one in self.models if one.name in {RECOGNISER, MULTIMODAL}]
         if joint and len(self.models) == 2:
             raise UsageError(f"[model]: a {joint[0]} model is trained alone; expected one [model].")
-        if joint and self.data.inputs is None:
+        if self.data.layout is not None and joint != [MULTIMODAL]:
+            raise UsageError(
+                f'[data] layout: read as several modalities; expected [model] name "{MULTIMODAL}".'
+            )
+        if joint and self.data.inputs is None and self.data.layout is None:
             raise UsageError(
                 f'[data] inputs: missing; a {joint[0]} reads modalities, e.g. inputs = ["face", '
                 '"voice"].'
@@ -230,8 +241,12 @@ class Plan:
             )
 
     @staticmethod
-    def read(path: Path) -> Plan:
+    def read(path: Path, *, data: Path | None = None) -> Plan:
         """The plan in a TOML file; paths in it are relative to its folder.
+
+        Args:
+          path: of the file.
+          data: of the records, in place of what it says.
 
         Raises:
           UsageError: not TOML, or a key or value that a plan does not know.
@@ -244,10 +259,10 @@ class Plan:
             ) from None
         except tomllib.TOMLDecodeError as error:
             raise UsageError(f"plan: not TOML: {error}.") from None
-        return Plan.of(table, folder=path.parent)
+        return Plan.of(table, folder=path.parent, data=data)
 
     @staticmethod
-    def of(table: Mapping[str, Any], *, folder: Path = Path()) -> Plan:
+    def of(table: Mapping[str, Any], *, folder: Path = Path(), data: Path | None = None) -> Plan:
         """The plan that a table says, as `read` from TOML."""
         known = ("data", "model", "fusion", "privacy", "training")
         for name in table:
@@ -256,7 +271,7 @@ class Plan:
             if name not in table:
                 raise UsageError(f"plan: no [{name}]; expected a table of that name.")
         return Plan(
-            data=_data(as_table("data", table["data"]), folder),
+            data=_data(as_table("data", table["data"]), folder, data),
             privacy=section("privacy", PrivacyPlan, table["privacy"]),
             models=_models(table.get("model", {})),
             fusion=section("fusion", FusionPlan, table["fusion"]) if "fusion" in table else None,
@@ -267,6 +282,8 @@ class Plan:
         """Everything but the paths, as JSON."""
         data = asdict(self.data)
         del data["path"]
+        if self.data.layout is None:
+            del data["layout"]  # jobs of plans without one keep their names
         if isinstance(self.data.validation, Path):
             data["validation"] = "other records"
         return {
@@ -283,13 +300,15 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _data(table: Mapping[str, Any], folder: Path) -> DataPlan:
+def _data(table: Mapping[str, Any], folder: Path, path: Path | None) -> DataPlan:
     values = dict(table)
     held_out = values.get("validation")
     if isinstance(held_out, str):
         values["validation"] = folder / held_out
     if isinstance(values.get("path"), str):
         values["path"] = folder / values["path"]
+    if path is not None:
+        values["path"] = path
     if isinstance(values.get("inputs"), list):
         values["inputs"] = {str(name): {} for name in values["inputs"]}  # all by default options
     if isinstance(values.get("classes"), list):

@@ -30,7 +30,9 @@ def section(where: str, kind: type[_Kind], value: Any) -> _Kind:
         known_key(f"[{where}]", name, tuple(expected))
         values[name] = _typed(where, name, given, expected[name])
     if "path" in expected and "path" not in values:
-        raise UsageError(f'[{where}] path: missing; expected e.g. path = "records.parquet".')
+        raise UsageError(
+            f'[{where}] path: missing; expected e.g. path = "records.parquet", or --{where} PATH.'
+        )
     return kind(**values)
 
 

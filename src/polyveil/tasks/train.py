@@ -24,6 +24,7 @@ def train(
     plan: str | Path | Mapping[str, Any] | Plan,
     out: str | Path = "run",
     *,
+    data: str | Path | None = None,
     dry_run: bool = False,
     ledger: str | Path | None = None,
     on_progress: Listener | None = None,
@@ -36,6 +37,7 @@ def train(
     Args:
       plan: a TOML file, the table that such a file holds, or a `Plan`.
       out: a new folder, or that of the same run.
+      data: where the records are, in place of what the plan says; None for what it says.
       dry_run: read, check and say what would be spent; train, charge and write nothing.
       ledger: path or URL; None for the account's own.
       on_progress: hears about steps and figures.
@@ -50,11 +52,9 @@ def train(
         _optional.require(module, extra="train", purpose="Training")
     from polyveil.learn.progress import silence
     from polyveil.tasks.training import Settings, carry_out
+    from polyveil.tasks.training_plan import training_plan
 
-    if isinstance(plan, Mapping):
-        plan = Plan.of(plan)
-    elif not isinstance(plan, Plan):
-        plan = Plan.read(Path(plan))
+    plan = training_plan(plan, data)
     if any(one.name == RECOGNISER for one in plan.models):
         for module in ("onnx", "onnxscript"):  # said before the training, not after it
             _optional.require(module, extra="export", purpose="A recogniser's network")

@@ -30,8 +30,9 @@ EPILOG = """A plan is a small TOML file. The shortest one:
   epsilon = 3.0
 
 \b
-[data]      label, validation (share or path), public_validation, size, classes,
-            inputs (modalities), people (share that a recogniser is trained on)
+[data]      path (or --data), label, validation (share or path), public_validation,
+            size, classes, inputs (modalities), people (share that a recogniser is
+            trained on), layout (CREMA-D, MVSA, tweets, EMO-DB, AV-MNIST)
 [model]     name (cnn, hierarchical-vit, recogniser, ...) and its options; two
             [[model]] are fused
 [fusion]    method: variance, inverse error, mean
@@ -51,6 +52,10 @@ def train(
     out: Annotated[
         Path, typer.Option(help="Folder for weights, model card, curves and result.")
     ] = Path("run"),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The records, in place of [data] path.", show_default=False),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Read, check and say the cost; train and charge nothing."),
@@ -68,7 +73,7 @@ def train(
 
     try:
         with _progress(as_json=json) as listen:
-            report = polyveil.train(plan, out, dry_run=dry_run, on_progress=listen)
+            report = polyveil.train(plan, out, data=data, dry_run=dry_run, on_progress=listen)
     except KeyboardInterrupt:
         typer.echo(f"polyveil: {INTERRUPTED}", err=True)
         raise typer.Exit(130) from None

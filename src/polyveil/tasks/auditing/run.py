@@ -14,7 +14,7 @@ from polyveil.attack.plain_training import PlainTraining
 from polyveil.errors import UsageError
 from polyveil.learn.modalities import Data, Multimodal
 from polyveil.learn.objective import network
-from polyveil.learn.plan import MULTIMODAL, RECOGNISER, Plan
+from polyveil.learn.plan import MULTIMODAL, RECOGNISER
 from polyveil.report.audit import Claim, System, Untested
 from polyveil.tasks.auditing.as_examples import as_examples, incomplete
 from polyveil.tasks.auditing.battery import Step
@@ -23,6 +23,7 @@ from polyveil.tasks.auditing.model import facts, prepared
 from polyveil.tasks.auditing.prepared import Prepared
 from polyveil.tasks.auditing.recipes import AsTheTarget
 from polyveil.tasks.auditing.trained_run import TrainedRun, read_run
+from polyveil.tasks.training_plan import training_plan
 
 _EPOCHS = 20
 """Of plain trainings that stand beside a private one."""
@@ -46,7 +47,7 @@ def prepare_run(folder: Path, plan: Path, *, seed: int) -> Prepared:
     Raises:
       UsageError: not the run's plan, data or key, or nobody was held out.
     """
-    run = read_run(folder, Plan.read(plan))
+    run = read_run(folder, training_plan(plan))
     model = _audited(run)
     system = System(
         kind="result folder of polyveil train",

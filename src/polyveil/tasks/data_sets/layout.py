@@ -32,6 +32,7 @@ class Layout:
       plain, private: how long and in what steps, without and with a promise.
       network: sizes, as `MultimodalConfig` calls them, where they are others than its own.
       alike: whether a table's split keeps pictures that look alike in one part.
+      held_out: who is held out together in a training, as sentences for its report.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Layout:
     private: Options
     network: Mapping[str, Any] = field(default_factory=dict)
     alike: bool = False
+    held_out: tuple[str, ...] = ()
 
     def folders(self, root: Path) -> tuple[Path, ...]:
         """The folders that hold its records: in `root`, or in what it calls `INNER`; or ()."""
