@@ -6,17 +6,22 @@ dictionaries and lists with numbers, texts and bytes) is JSON in the file's head
 is all that it holds of the records, and beside that the secret of the noise: whoever has both the
 secret and a checkpoint can take the noise off. Hence mode 0600, and it goes when the run is done.
 
+A digest of all of it stands in the header. One flipped bit would else give other weights, and steps
+that are done again from them would be others, under other noise.
+
 Source: https://github.com/huggingface/safetensors (format)
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -24,14 +29,15 @@ from torch import Tensor
 from polyveil._disk import write_whole
 from polyveil.errors import UsageError
 
-_TREE = "tree"
+_TREE, _DIGEST = "tree", "sha256"
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """The state under `path`, all at once and on the disk, in place of an earlier one."""
     tensors: dict[str, Tensor] = {}
     tree = _flat(state, tensors)
-    write_whole(path, save(tensors, {_TREE: json.dumps(tree)}))
+    text = json.dumps(tree)
+    write_whole(path, save(tensors, {_TREE: text, _DIGEST: _digest(text, tensors)}))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
@@ -44,8 +50,13 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     try:
         with safe_open(path, "pt") as file:
-            tree = json.loads((file.metadata() or {})[_TREE])
-            state: dict[str, Any] = _built(tree, file)
+            header = file.metadata() or {}
+            # Copies begin where torch lets its tensors begin. A product may round otherwise where
+            # an operand lies as in the file, and a resumed run would not be the same run.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        if header[_DIGEST] != _digest(header[_TREE], tensors):
+            raise ValueError("damaged")
+        state: dict[str, Any] = _built(json.loads(header[_TREE]), tensors)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise UsageError(
             f"checkpoint: {type(error).__name__}; expected one of this run. Nothing was spent "
@@ -73,16 +84,25 @@ def _flat(value: Any, tensors: dict[str, Tensor]) -> Any:
     raise TypeError(f"a {type(value).__name__} cannot be stored in a checkpoint.")
 
 
-def _built(value: Any, file: Any) -> Any:
+def _digest(tree: str, tensors: Mapping[str, Tensor]) -> str:
+    """Hex, of the tree and of every tensor's type, shape and bytes."""
+    digest = hashlib.sha256(tree.encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"|{name}|{value.dtype}|{tuple(value.shape)}|".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _built(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if not isinstance(value, dict):
         return value
     ((kind, inner),) = value.items()
     if kind == "tensor":
-        return file.get_tensor(inner)
+        return tensors[inner]
     if kind == "bytes":
         return base64.b64decode(inner)
     if kind == "list":
-        return [_built(child, file) for child in inner]
+        return [_built(child, tensors) for child in inner]
     if kind == "pairs":
-        return {key: _built(child, file) for key, child in inner}
+        return {key: _built(child, tensors) for key, child in inner}
     raise ValueError(f"unknown kind {kind}")

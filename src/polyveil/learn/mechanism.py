@@ -127,7 +127,8 @@ class ClippedGaussian:
         return released
 
     def state_dict(self) -> dict[str, Any]:
-        return {"thresholds": self.thresholds}
+        # Before the first pass what was loaded still waits for the groups.
+        return {"thresholds": self.thresholds or list(self._loaded or ())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         values = [float(value) for value in state["thresholds"]]

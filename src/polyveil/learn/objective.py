@@ -102,7 +102,7 @@ def network(plan: ModelPlan, data: Data) -> nn.Module:
     if plan.name == RECOGNISER:
         return recogniser(plan, data)
     if plan.name == MULTIMODAL:
-        from polyveil.learn.multimodal.run import network as classifier
+        from polyveil.learn.multimodal.planned import network as classifier
 
         return classifier(plan, data)
     return build(plan.name, pictures(data).shape, len(data.classes), **plan.options)

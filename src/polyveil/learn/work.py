@@ -162,7 +162,7 @@ def _releases(plan: Plan, train: Data) -> int:
     """
     if plan.models[0].name != MULTIMODAL:
         return len(plan.models)
-    from polyveil.learn.multimodal.run import method, multimodal
+    from polyveil.learn.multimodal.planned import method, multimodal
 
     return method(plan.models[0]).releases(len(multimodal(train).inputs))
 
@@ -193,9 +193,7 @@ def _meter(
     """
     models, steps = len(plan.models), settled.steps
     exact = plan.data.public_validation or plan.privacy.mode != "sound"
-    # A classifier of several modalities is looked at when all its rounds are done.
-    at_the_end = plan.models[0].name == MULTIMODAL
-    told_at = [steps] if at_the_end else sorted(even_steps(steps, plan.training.epochs))
+    told_at = sorted(even_steps(steps, plan.training.epochs))
     on_the_way = len(told_at) - 1
     while True:
         meter = Meter(

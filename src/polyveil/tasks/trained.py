@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from polyveil.learn.history import Measured
 from polyveil.learn.modalities import Multimodal
-from polyveil.learn.multimodal.run import MethodRun, remarks
+from polyveil.learn.multimodal.planned import remarks
+from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.objective import network
 from polyveil.learn.outcome import DataFacts, ModelFacts, TrainReport, counted
 from polyveil.learn.plan import MULTIMODAL, RECOGNISER

@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from small_people import SHAPES, people
 
 from polyveil.errors import UsageError
-from polyveil.learn.multimodal.run import METHODS, MethodRun
+from polyveil.learn.multimodal import planned
+from polyveil.learn.multimodal.planned import METHODS
+from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.plan import Plan
 from polyveil.learn.progress import Stepped, Told, silence
 from polyveil.learn.work import Work
@@ -24,14 +26,16 @@ from polyveil.privacy import accountant
 SECRET = bytes(range(32))
 
 
-def work(mode: dict[str, Any] | None = None, **model: Any) -> Work:
+def work(
+    mode: dict[str, Any] | None = None, training: dict[str, Any] | None = None, **model: Any
+) -> Work:
     train, held_out = people(records=12).held_out(0.25, SECRET)
     plan = Plan.of(
         {
             "data": {"path": "none", "inputs": list(SHAPES)},
             "model": {"name": "multimodal", "width": 8, "channels": [8, 8], **model},
             "privacy": mode or {"epsilon": 8.0},
-            "training": {"epochs": 2, "batch_size": 18},
+            "training": {"epochs": 2, "batch_size": 18, **(training or {})},
         }
     )
     return Work.of(plan, train, held_out, SECRET)
@@ -53,24 +57,11 @@ def test_every_sum_that_a_record_is_in_is_charged(method: str, tmp_path: Path) -
     run = MethodRun(settled.job(1, tmp_path / "kept"))
     run.finish(heard.append)
     assert [e.step for e in heard if isinstance(e, Stepped)][-1] == settled.schedule.steps
-    (told,) = [e for e in heard if isinstance(e, Told)]
-    assert told.measured.epsilon == pytest.approx(spent) and told.measured.top1 is not None
+    told = [e.measured for e in heard if isinstance(e, Told)]
+    assert told[-1].epsilon == pytest.approx(spent) and told[-1].top1 is not None
+    assert [one.epsilon for one in told] == sorted(one.epsilon or 0.0 for one in told)
+    assert tuple(told) == run.history and len(told) == settled.plan.training.epochs
     assert all(torch.isfinite(value).all() for value in run.weights().values())
-
-
-def test_a_run_that_begins_again_releases_the_same(tmp_path: Path) -> None:
-    def made(after: int | None) -> torch.Tensor:
-        def listen(event: object) -> None:
-            if isinstance(event, Stepped) and event.step == after:
-                raise KeyboardInterrupt
-
-        run = MethodRun(work().job(1, tmp_path / "kept"))
-        run.finish(listen)
-        return torch.cat([value.flatten() for value in run.weights().values()])
-
-    with pytest.raises(KeyboardInterrupt):
-        made(3)
-    assert torch.equal(made(None), made(None))
 
 
 def test_without_a_budget_nothing_is_promised(tmp_path: Path) -> None:
@@ -94,7 +85,39 @@ def test_what_cannot_be_meant_is_refused(model: dict[str, Any], message: str) ->
         work(**model)
 
 
-def test_the_noise_of_a_paper_is_of_another_network(tmp_path: Path) -> None:
-    run = MethodRun(work({"mode": "paper", "epsilon": 8.0}).job(1, tmp_path / "kept"))
-    with pytest.raises(UsageError, match="of one network"):
-        run.finish(silence)
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"privacy": {"mode": "paper", "epsilon": 8.0}}, "of one network"),
+        ({"training": {"augment": 2}}, "of pictures alone"),
+    ],
+)
+def test_what_only_one_network_has_is_refused(
+    section: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    settled = work(section.get("privacy"), training=section.get("training"))
+    with pytest.raises(UsageError, match=message):
+        MethodRun(settled.job(1, tmp_path / "kept"))
+
+
+def test_clipping_and_memory_are_as_the_plan_says(tmp_path: Path) -> None:
+    settled = work({"epsilon": 8.0, "clipping": "flat"}, training={"physical_batch": 7})
+    made = planned.training(settled.plan, settled.train, settled.schedule, SECRET)
+    assert made.budget is not None
+    assert (made.budget.clipping, made.budget.physical_batch) == ("flat", 7)
+    run = MethodRun(settled.job(1, tmp_path / "kept"))
+    run.finish(silence)
+    layers = MethodRun(work(training={"physical_batch": 7}).job(1, tmp_path / "other"))
+    layers.finish(silence)
+    one, other = run.weights(), layers.weights()
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_held_out_records_are_looked_at_on_the_way_where_noise_leaves_them_readable(
+    public: bool, tmp_path: Path
+) -> None:
+    settled = work({"mode": "none"} if public else None)
+    run = MethodRun(settled.job(1, tmp_path / "kept"))
+    run.finish(silence)
+    assert [one.top1 is not None for one in run.history] == [public, True]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from two_strengths import SECRET, SMALL, records
 
 from polyveil.learn.multimodal import Budget, Joint, Modulated, Options, train
+from polyveil.learn.multimodal.draws import Draws
 from polyveil.learn.multimodal.modulation import coefficients
 from polyveil.learn.multimodal.paths import JointPath, Path, true_class
 from polyveil.learn.private import PrivateTraining
@@ -55,7 +56,7 @@ def test_the_enhancing_noise_is_as_large_as_the_gradients_spread() -> None:
     layer = torch.nn.Linear(60, 50)
     gradient = torch.randn(50, 60, generator=torch.Generator().manual_seed(1)) * 0.3
     layer.weight.grad, layer.bias.grad = gradient.clone(), torch.ones(50)
-    Modulated()._modulate(layer, 0.25, torch.Generator().manual_seed(2))
+    Modulated()._modulate(layer, 0.25, Draws(2))
     noise = layer.weight.grad - 0.25 * gradient
     assert float(noise.std()) == pytest.approx(float(gradient.std()), rel=0.05)
     assert torch.equal(layer.bias.grad, torch.ones(50))

@@ -14,11 +14,11 @@ from polyveil.learn.multimodal.projection import (
     MeanProjection,
     Projection,
     Protection,
-    SubspaceProjection,
     share_inside,
     taken_in,
 )
 from polyveil.learn.multimodal.projection_controls import PublishedProjection, RandomProjection
+from polyveil.learn.multimodal.subspace import SubspaceProjection
 
 WIDTH = 9
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from polyveil.learn.multimodal.modulation import Modulated
     from polyveil.learn.multimodal.options import Budget, Options
     from polyveil.learn.multimodal.prediction import Predicted, predict
-    from polyveil.learn.multimodal.projection import MeanProjection, SubspaceProjection
+    from polyveil.learn.multimodal.projection import MeanProjection
     from polyveil.learn.multimodal.projection_controls import PublishedProjection, RandomProjection
-    from polyveil.learn.multimodal.training import Trained, train
+    from polyveil.learn.multimodal.subspace import SubspaceProjection
+    from polyveil.learn.multimodal.training import Trained, Training, train
 
 __all__ = [
     "Alternating",
@@ -39,6 +40,7 @@ __all__ = [
     "Rounds",
     "SubspaceProjection",
     "Trained",
+    "Training",
     "predict",
     "train",
 ]
@@ -57,8 +59,9 @@ _HOME = {
     "PublishedProjection": "projection_controls",
     "RandomProjection": "projection_controls",
     "Rounds": "accounting",
-    "SubspaceProjection": "projection",
+    "SubspaceProjection": "subspace",
     "Trained": "training",
+    "Training": "training",
     "predict": "prediction",
     "train": "training",
 }

@@ -16,15 +16,16 @@ Source: Zhang et al., CVPR 2024, https://arxiv.org/abs/2311.10707
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from polyveil.errors import NotPrivate
 from polyveil.learn.multimodal import projection
+from polyveil.learn.multimodal.course import Course
 from polyveil.learn.multimodal.method import HeadStep, Setting
 from polyveil.learn.multimodal.options import Options
 from polyveil.learn.multimodal.paths import Path
@@ -64,22 +65,40 @@ class Alternating:
         mean = "projection: follows from a clipped, noised mean feature, charged with the gradients"
         return (charged, *((mean,) if rule and rule.reads == projection.MEAN else ()), *said)
 
-    def rounds(self, setting: Setting) -> Iterator[None]:
+    def rounds(self, setting: Setting) -> Course:
         """See `Method`."""
-        turns = [_Turn(name, setting, self.projection) for name in setting.inputs]
-        width = setting.model.config.width + 1
-        memory = self.projection.memory(width) if self.projection else None
-        preceding: str | None = None
-        for _ in range(setting.rounds.rounds):
-            for turn in turns:
-                protection = memory.after(preceding) if memory and preceding else None
-                setting.watch(turn.take(preceding, protection))
-                if memory is not None and (seen := turn.seen()) is not None:
-                    memory.saw(turn.name, seen)
-                preceding = turn.name
-            yield
-        for turn in turns:
-            turn.steps.detach()
+        turns = _Turns(setting, self.projection)
+        return Course(setting, turns.once, [one.steps for one in turns.all], {"turns": turns})
+
+
+class _Turns:
+    """Every modality's turn, and what is remembered of the one before."""
+
+    def __init__(self, setting: Setting, rule: Projection | None) -> None:
+        self.all = [_Turn(name, setting, rule) for name in setting.inputs]
+        self._memory = rule.memory(setting.model.config.width + 1) if rule else None
+        self._preceding: str | None = None
+        self._watch = setting.watch
+
+    def once(self, number: int) -> None:
+        """A round."""
+        memory = self._memory
+        for turn in self.all:
+            before = self._preceding
+            protection = memory.after(before) if memory and before else None
+            self._watch(turn.take(before, protection))
+            if memory is not None and (seen := turn.seen()) is not None:
+                memory.saw(turn.name, seen)
+            self._preceding = turn.name
+
+    def state_dict(self) -> dict[str, Any]:
+        memory = self._memory.state_dict() if self._memory else None
+        return {"preceding": self._preceding, "memory": memory}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._preceding = state["preceding"]
+        if self._memory:
+            self._memory.load_state_dict(state["memory"])
 
 
 class _Turn:

@@ -7,12 +7,12 @@ a record once, with all it has, so a round is one release.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
+from polyveil.learn.multimodal.course import Course
 from polyveil.learn.multimodal.method import Setting
 from polyveil.learn.multimodal.options import Options
 from polyveil.learn.multimodal.paths import JointPath
@@ -50,14 +50,15 @@ class Joint:
         """Nothing to be told."""
         return ()
 
-    def rounds(self, setting: Setting) -> Iterator[None]:
+    def rounds(self, setting: Setting) -> Course:
         """See `Method`."""
         steps = joint_steps(setting, tells=False)
-        for _ in range(setting.rounds.rounds):
+
+        def once(number: int) -> None:
             steps.gradient()
             steps.apply()
-            yield
-        steps.detach()
+
+        return Course(setting, once, [steps])
 
 
 def joint_steps(setting: Setting, *, tells: bool) -> Steps:

@@ -7,12 +7,12 @@ Under privacy it is not free: M models of the same records are M releases a roun
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
+from polyveil.learn.multimodal.course import Course
 from polyveil.learn.multimodal.method import Setting
 from polyveil.learn.multimodal.options import Options
 from polyveil.learn.multimodal.paths import Path
@@ -37,16 +37,16 @@ class Late:
         )
         return (charged,) if private else ()
 
-    def rounds(self, setting: Setting) -> Iterator[None]:
+    def rounds(self, setting: Setting) -> Course:
         """See `Method`."""
         everyone = [_alone(name, setting) for name in setting.inputs]
-        for _ in range(setting.rounds.rounds):
+
+        def once(number: int) -> None:
             for steps in everyone:
                 steps.gradient()
                 steps.apply()
-            yield
-        for steps in everyone:
-            steps.detach()
+
+        return Course(setting, once, everyone)
 
 
 def _alone(name: str, setting: Setting) -> Steps:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from polyveil.learn.multimodal.accounting import Rounds
+from polyveil.learn.multimodal.course import Course
 from polyveil.learn.multimodal.options import Budget, Options
 from polyveil.learn.multimodal.projection import Protection, share_inside
 from polyveil.learn.multimodal.steps import Steps, optimizer
@@ -103,6 +104,7 @@ class Setting:
             epochs=settled.rate * settled.steps,
             noise_multiplier=settled.noise_multiplier,
             delta=settled.delta,
+            clipping=self.budget.clipping,
             thresholds=self.budget.thresholds,
             physical_batch=self.budget.physical_batch,
             secret=own,
@@ -135,6 +137,6 @@ class Method(Protocol):
         """
         ...
 
-    def rounds(self, setting: Setting) -> Iterator[None]:
-        """Trains; yields after every round."""
+    def rounds(self, setting: Setting) -> Course:
+        """The training: iterating it does the rounds, one for each `next`."""
         ...

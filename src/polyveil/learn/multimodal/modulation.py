@@ -24,13 +24,15 @@ GeWu-Lab/OGM-GE_CVPR2022, main.py, read in November 2026.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from polyveil import _validate
+from polyveil.learn.multimodal.course import Course
+from polyveil.learn.multimodal.draws import Draws
 from polyveil.learn.multimodal.joint import joint_steps
 from polyveil.learn.multimodal.method import Setting
 from polyveil.learn.multimodal.options import Options
@@ -77,24 +79,25 @@ class Modulated:
         adam = (idle,) if options.optimizer == "adam" else ()
         return (*((noised,) if private else ()), *adam)
 
-    def rounds(self, setting: Setting) -> Iterator[None]:
+    def rounds(self, setting: Setting) -> Course:
         """See `Method`."""
         steps = joint_steps(setting, tells=True)
-        draw = torch.Generator().manual_seed(setting.options.seed)
+        draws = Draws(setting.options.seed)
         last = self.until * setting.rounds.rounds
-        for number in range(setting.rounds.rounds):
+
+        def once(number: int) -> None:
             steps.gradient()
             told = steps.told
             if told is not None and number < last:
                 factors = coefficients(told.tolist(), self.alpha)
                 for name, factor in zip(setting.inputs, factors, strict=True):
-                    self._modulate(setting.model.encoder_of(name), factor, draw)
+                    self._modulate(setting.model.encoder_of(name), factor, draws)
             steps.apply()
-            yield
-        steps.detach()
+
+        return Course(setting, once, [steps], {"draws": draws})
 
     @torch.no_grad()
-    def _modulate(self, encoder: torch.nn.Module, factor: float, draw: torch.Generator) -> None:
+    def _modulate(self, encoder: torch.nn.Module, factor: float, draws: Draws) -> None:
         for value in encoder.parameters():
             gradient = value.grad
             if gradient is None or gradient.dim() < 2:
@@ -102,7 +105,7 @@ class Modulated:
             spread = float(gradient.std()) if gradient.numel() > 1 else 0.0
             gradient.mul_(factor)
             if self.enhance:
-                noise = torch.randn(gradient.shape, generator=draw).to(gradient.device)
+                noise = draws.normal(gradient.shape).to(gradient.device)
                 gradient.add_(noise, alpha=spread + 1e-8)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from polyveil import _validate
 from polyveil.errors import NotPrivate, UsageError
@@ -63,6 +64,7 @@ class Budget:
       noise_multiplier: of every release, in place of `epsilon`; > 0.
       delta: in (0, 1); None for min(1e-5, 1 / (10 n)).
       thresholds: one fixed norm that a record's gradient is clipped to, or a `PrivateQuantile`.
+      clipping: "per-layer" or "flat", see `PrivateTraining`; of each path by itself.
       physical_batch: see `PrivateTraining`.
     """
 
@@ -70,6 +72,7 @@ class Budget:
     noise_multiplier: float | None = None
     delta: float | None = None
     thresholds: PrivateQuantile | float = 1.0
+    clipping: Literal["per-layer", "flat"] = "per-layer"
     physical_batch: int = 256
 
     def __post_init__(self) -> None:

@@ -12,26 +12,27 @@ a > 0 it shrinks them, to a / (a + r'r) at the first.
 
 Two things that the formula does not say. Taken in for ever with a = 0, d different means leave
 P = 0, a head that learns nothing; so the recursion begins anew at P = I over the last `horizon`
-means. And the mean protects only the mean: records differ from it, so `SubspaceProjection` keeps
-several directions, those that carry most of the preceding modality's features, or of its gradients.
-Either is of one batch, by the encoder before its own step: while encoders move fast, part of an
-update still lies in the mean that all records have by then (`benchmarks/alternating.py`).
+means. And the mean protects only the mean: records differ from it, so `SubspaceProjection` (in
+`subspace`) keeps several directions, those that carry most of the preceding modality's features, or
+of its gradients. Either is of one batch, by the encoder before its own step: while encoders move
+fast, part of an update still lies in the mean that all records have by then
+(`benchmarks/alternating.py`).
 
 What P may be made of under privacy: gradients of the head that were noised anyway (free), or the
 clipped mean feature, released with them (charged, `polyveil.learn.multimodal.accounting`). Raw
 features are refused.
 
 Source: Zhang et al., CVPR 2024, https://arxiv.org/abs/2311.10707 (MLA, alternating unimodal
-adaptation); Zeng et al. 2019, https://arxiv.org/abs/1810.01256 (orthogonal weight modification);
-Farajtabar et al. 2020, https://arxiv.org/abs/1910.07104 (orthogonal gradient descent).
+adaptation); Zeng et al. 2019, https://arxiv.org/abs/1810.01256 (orthogonal weight modification).
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -66,6 +67,14 @@ class Memory(Protocol):
 
     def after(self, preceding: str) -> Protection | None:
         """For a step that comes after this modality's; None: nothing to protect yet."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later step depends on."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken."""
         ...
 
 
@@ -118,11 +127,12 @@ class MeanProjection:
 class _Means:
     def __init__(self, rule: MeanProjection, width: int) -> None:
         self._rule, self._width = rule, width
+        self._last = rule.horizon or 1
         self._seen: dict[str, deque[Tensor]] = {}
         self._whole: dict[str, Tensor] = {}
 
     def saw(self, modality: str, seen: Tensor) -> None:
-        means = self._seen.setdefault(modality, deque(maxlen=self._rule.horizon or 1))
+        means = self._seen.setdefault(modality, deque(maxlen=self._last))
         means.append(seen.reshape(-1))
         if self._rule.horizon is None:
             known = self._whole.get(modality, _identity(self._width))
@@ -140,55 +150,15 @@ class _Means:
                 matrix = taken_in(matrix, mean, self._rule.damping)
         return Protection(matrix, torch.stack(list(means)))
 
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "seen": {name: list(means) for name, means in self._seen.items()},
+            "whole": dict(self._whole),
+        }
 
-@dataclass(frozen=True, slots=True)
-class SubspaceProjection:
-    """The preceding modality's strongest directions, several of them: a low-rank protection.
-
-    They are the first eigenvectors of a running second moment M <- decay M + (1 - decay) X'X.
-
-    Attributes:
-      rank: how many, >= 1; below classes for gradients, whose rows sum to zero.
-      reads: "gradients": X is the head's (noised) gradient, whose rows lie in the span of features
-        that still pull at the head; or "features": X are the batch's features, never under privacy.
-      decay: in [0, 1); how much of the earlier is kept.
-    """
-
-    rank: int = 4
-    reads: str = GRADIENTS
-    decay: float = 0.9
-    remark: str = ""
-
-    def __post_init__(self) -> None:
-        _validate.at_least(1, rank=self.rank)
-        if not 0 <= self.decay < 1:
-            raise UsageError(f"decay: {self.decay!r}; expected a number in [0, 1).")
-        if self.reads not in (GRADIENTS, FEATURES):
-            raise UsageError(f"reads: {self.reads!r}; expected 'gradients' or 'features'.")
-
-    def memory(self, width: int) -> Memory:
-        if self.rank >= width:
-            raise UsageError(f"rank: {self.rank}; expected less than the {width} directions.")
-        return _Moments(self)
-
-
-class _Moments:
-    def __init__(self, rule: SubspaceProjection) -> None:
-        self._rule = rule
-        self._moments: dict[str, Tensor] = {}
-
-    def saw(self, modality: str, seen: Tensor) -> None:
-        # By length: a long batch, or a step of large gradients, does not count more.
-        own = seen.t() @ seen / seen.square().sum().clamp_min(1e-300)
-        known = self._moments.get(modality)
-        self._moments[modality] = own if known is None else known.lerp(own, 1 - self._rule.decay)
-
-    def after(self, preceding: str) -> Protection | None:
-        moment = self._moments.get(preceding)
-        if moment is None or not bool(moment.trace() > 0):
-            return None
-        strongest = torch.linalg.eigh(moment).eigenvectors[:, -self._rule.rank :].t()
-        return Protection(complement(strongest), strongest)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._seen = {name: deque(means, self._last) for name, means in state["seen"].items()}
+        self._whole = dict(state["whole"])
 
 
 def taken_in(matrix: Tensor, mean: Tensor, damping: float) -> Tensor:

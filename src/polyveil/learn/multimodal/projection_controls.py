@@ -12,12 +12,15 @@ November 2026.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from polyveil import _validate
+from polyveil.learn.multimodal.draws import Draws
 from polyveil.learn.multimodal.projection import MEAN, Memory, Protection, complement
 
 _FIRST_DAMPING = 0.1
@@ -46,7 +49,7 @@ class RandomProjection:
 
 class _Drawn:
     def __init__(self, rule: RandomProjection, width: int) -> None:
-        self._draw = torch.Generator().manual_seed(rule.seed)
+        self._draws = Draws(rule.seed)
         self._shape = (width, rule.rank)
         self._last: dict[str, Tensor] = {}
 
@@ -56,8 +59,15 @@ class _Drawn:
     def after(self, preceding: str) -> Protection | None:
         if preceding not in self._last:
             return None
-        drawn = torch.randn(self._shape, generator=self._draw, dtype=torch.float64)
+        drawn = self._draws.normal(self._shape, torch.float64)
         return Protection(complement(torch.linalg.qr(drawn).Q.t()), self._last[preceding])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"draws": self._draws.state_dict(), "last": dict(self._last)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._draws.load_state_dict(state["draws"])
+        self._last = dict(state["last"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +105,9 @@ class _Published:
         if preceding not in self._last:
             return None
         return Protection(self._matrix, self._last[preceding])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"matrix": self._matrix, "last": dict(self._last)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._matrix, self._last = state["matrix"], dict(state["last"])

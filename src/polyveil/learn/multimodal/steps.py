@@ -8,7 +8,7 @@ promised, so whatever they make of it is post-processing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -30,6 +30,10 @@ class Engine(Protocol):
     def backward(self, losses: Tensor) -> None: ...
 
     def detach(self) -> None: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
 class Steps:
@@ -76,6 +80,15 @@ class Steps:
     def detach(self) -> None:
         """Let go of the path."""
         self._engine.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of optimizer and engine, the engine's secret included; to be taken between two steps."""
+        return {"optimizer": self._optimizer.state_dict(), "engine": self._engine.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken; the path's own weights are loaded elsewhere."""
+        self._optimizer.load_state_dict(dict(state["optimizer"]))
+        self._engine.load_state_dict(state["engine"])
 
     def _in_units_of_the_bound(self) -> None:
         """So that a step size means the same whatever the (released) thresholds are."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from polyveil.errors import UsageError
 from polyveil.learn.modalities import Multimodal
 from polyveil.learn.multimodal.accounting import Rounds, plan_rounds
 from polyveil.learn.multimodal.method import HeadStep, Method, Setting
@@ -18,6 +19,9 @@ from polyveil.learn.multimodal.options import Budget, Options
 from polyveil.learn.plain import NO_GUARANTEE
 from polyveil.models.multimodal import ModalityInput, MultimodalClassifier, MultimodalConfig
 from polyveil.privacy.guarantee import Guarantee
+
+SCHEMA = "polyveil.multimodal-training/1"
+"""Of what `Training.state_dict` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,109 @@ class Trained:
     remarks: tuple[str, ...]
 
 
+class Training:
+    """One classifier on its way. Makes no step before it is iterated.
+
+    Iterating does the rounds that are left and yields how many are done.
+
+    Args: as of `train`.
+
+    Attributes:
+      model: in training mode until the last round is done.
+      rounds: what is done and, under a budget, what is to be charged.
+      remarks: what has to be told with any figure of it.
+
+    Raises:
+      NotPrivate: this method or these options cannot keep the budget's promise.
+      UsageError: data or sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        data: Multimodal,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        budget: Budget | None = None,
+        network: Mapping[str, Any] | None = None,
+        secret: bytes | None = None,
+        watch: Callable[[HeadStep], None] = lambda step: None,
+    ) -> None:
+        self.method, self.budget = method, budget
+        self.remarks = method.remarks(options, private=budget is not None)
+        self.rounds = plan_rounds(
+            len(data),
+            batch_size=options.batch_size,
+            epochs=options.epochs,
+            releases=method.releases(len(data.inputs)),
+            epsilon=budget.epsilon if budget else None,
+            noise_multiplier=budget.noise_multiplier if budget else 0.0,
+            delta=budget.delta if budget else None,
+        )
+        self.model = fresh(method, data, options.seed, network or {})
+        self._setting = Setting(
+            model=self.model,
+            inputs={name: torch.from_numpy(values) for name, values in data.inputs.items()},
+            present=torch.from_numpy(data.present),
+            labels=torch.from_numpy(data.labels),
+            options=options,
+            budget=budget,
+            rounds=self.rounds,
+            secret=_secret(secret, options.seed, private=budget is not None),
+            watch=watch,
+        )
+        self._course = method.rounds(self._setting)
+
+    @property
+    def done(self) -> int:
+        """Rounds so far, those of earlier processes included."""
+        return self._course.done
+
+    def __iter__(self) -> Iterator[int]:
+        for _ in self._course:
+            yield self.done
+        self.model.zero_grad(set_to_none=True)
+        self.model.eval()
+
+    def trained(self) -> Trained:
+        """What came of it, once all rounds are done."""
+        return Trained(
+            model=self.model,
+            method=self.method.name,
+            rounds=self.rounds,
+            guarantee=self.rounds.guarantee(),
+            no_guarantee=NO_GUARANTEE if self.budget is None else None,
+            remarks=self.remarks,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What going on needs beside the arguments; to be taken between two rounds.
+
+        Holds secrets of batches and noise: store it where the data may be stored, mode 0600.
+        """
+        return {"schema": SCHEMA, "of": self._name(), **self._course.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken.
+
+        Raises:
+          UsageError: it is of another version of this, of another secret or other arguments.
+        """
+        if state.get("schema") != SCHEMA or state.get("of") != self._name():
+            raise UsageError(
+                f"checkpoint: not of this training; expected one of {SCHEMA} with the same plan "
+                "and secret. Nothing was spent twice. Go on with the version and the plan that it "
+                "was begun with, or start a new run in another folder."
+            )
+        self._course.load_state_dict(state)
+
+    def _name(self) -> bytes:
+        """Of the public facts that a step follows from, under the secret that it follows from."""
+        made = self._setting
+        facts = repr((self.method, made.options, made.budget, made.rounds, self.model.config))
+        return hashlib.blake2b(facts.encode(), key=made.secret, digest_size=32).digest()
+
+
 def train(
     method: Method,
     data: Multimodal,
@@ -52,7 +159,7 @@ def train(
     after_round: Callable[[int, MultimodalClassifier], None] | None = None,
     watch: Callable[[HeadStep], None] = lambda step: None,
 ) -> Trained:
-    """Trains a classifier.
+    """Trains a classifier at one go; `Training` is what can be put on a disk in between.
 
     The same arguments give the same weights: with a budget if `secret` is given too (it must be
     kept as secret as the data), without one always.
@@ -73,40 +180,13 @@ def train(
       NotPrivate: this method or these options cannot keep the budget's promise.
       UsageError: data or sizes that do not fit.
     """
-    remarks = method.remarks(options, private=budget is not None)
-    rounds = plan_rounds(
-        len(data),
-        batch_size=options.batch_size,
-        epochs=options.epochs,
-        releases=method.releases(len(data.inputs)),
-        epsilon=budget.epsilon if budget else None,
-        noise_multiplier=budget.noise_multiplier if budget else 0.0,
-        delta=budget.delta if budget else None,
+    training = Training(
+        method, data, options, budget=budget, network=network, secret=secret, watch=watch
     )
-    model = fresh(method, data, options.seed, network or {})
-    setting = Setting(
-        model=model,
-        inputs={name: torch.from_numpy(values) for name, values in data.inputs.items()},
-        present=torch.from_numpy(data.present),
-        labels=torch.from_numpy(data.labels),
-        options=options,
-        budget=budget,
-        rounds=rounds,
-        secret=_secret(secret, options.seed, private=budget is not None),
-        watch=watch,
-    )
-    for number, _ in enumerate(method.rounds(setting), start=1):
+    for done in training:
         if after_round is not None:
-            after_round(number, model)
-    model.zero_grad(set_to_none=True)
-    return Trained(
-        model=model.eval(),
-        method=method.name,
-        rounds=rounds,
-        guarantee=rounds.guarantee(),
-        no_guarantee=NO_GUARANTEE if budget is None else None,
-        remarks=remarks,
-    )
+            after_round(done, training.model)
+    return training.trained()
 
 
 def fresh(
