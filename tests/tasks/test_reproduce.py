@@ -59,13 +59,23 @@ def test_a_table_goes_on_where_it_was_stopped(
     out = tmp_path / "table"
     with pytest.raises(KeyboardInterrupt):
         polyveil.reproduce("pamrl", spoken, out, seeds=1, epsilons=[8.0], methods=["joint"])
-    assert not (out / "table.md").exists()
+    partial = (out / "table.html").read_text()
+    assert "Not finished" in partial and "1 cell is still to be done" in partial
     monkeypatch.setattr(cell, "carry_out", own)
     made = polyveil.reproduce("pamrl", spoken, out, seeds=1, epsilons=[8.0], methods=["joint"])
     assert [row.epsilon for row in made.rows] == [None, 8.0] and made.job.counts.records_refused
     page = (out / "table.md").read_text()
-    assert "nothing bounds" in page and "differential privacy for one record" in page
-    assert json.loads((out / "table.json").read_text())["schema"] == "polyveil.reproduced/1"
+    assert "nothing bounds" in page and "one record with all its modalities" in page
+    values = json.loads((out / "table.json").read_text())
+    assert values["schema"] == "polyveil.reproduced/2" and values["splits"][0]["train"] > 0
+    (cost,) = values["costs"]
+    accuracy = [row["figures"]["accuracy"]["mean"] for row in values["rows"]]
+    assert cost["accuracy"]["mean"] == pytest.approx(accuracy[0] - accuracy[1])
+    html = (out / "table.html").read_text()
+    command = "polyveil reproduce pamrl --data DIR --out DIR --seeds 1 --epsilon 8 --method joint"
+    assert "Not finished" not in html and command in html
+    assert str(tmp_path) not in html + page and "03a01" not in html + page
+    assert "privacy" in made.summary() and "|" not in made.summary()
 
 
 def test_a_dry_run_counts_cells_and_writes_nothing(spoken: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def reliability_plot(models: Mapping[str, Sequence[Bin]]) -> Plot:
         y_ticks=up.ticks,
         series=tuple(series),
         chance=(_path([(across.start, up.start), (across.end, up.end)]),),
-        labels=_labels(list(models), bottom),
+        labels=_labels(models, bottom),
         x_label="confidence of the prediction",
         y_label="accuracy",
         title=_TITLE,
@@ -95,16 +95,20 @@ def _series(slot: int, bins: Sequence[Bin], across: Axis, up: Axis) -> Series:
     return Series(slot, _path(points), _path(band), tuple(points))
 
 
-def _labels(names: list[str], bottom: float) -> tuple[Label, ...]:
-    """Names at the upper left, where only a model that is too modest draws its line."""
+def _labels(models: Mapping[str, Sequence[Bin]], bottom: float) -> tuple[Label, ...]:
+    """Names at the upper left, where only a model that is too modest draws its line; the diagonal's
+    at the end where there are fewer points."""
     found = [
         Label(
             LEFT + 10, TOP + 16 + 16 * slot, (name if len(name) <= 40 else name[:39] + "…",), slot
         )
-        for slot, name in enumerate(names)
+        for slot, name in enumerate(models)
     ]
-    place = 0.16 * SIDE
-    return (*found, Label(LEFT + place + 10, bottom - place + 12, ("as sure as right",), -1))
+    unsure = any(one.confidence < 0.5 for bins in models.values() for one in bins)
+    place = (0.95 if unsure else 0.16) * SIDE
+    anchor, beside = ("end", -10) if unsure else ("start", 10)
+    at = Label(LEFT + place + beside, bottom - place + 12, ("as sure as right",), -1, anchor)
+    return (*found, at)
 
 
 def _words(name: str, bins: Sequence[Bin]) -> str:

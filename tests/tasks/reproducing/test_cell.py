@@ -15,10 +15,20 @@ pytest.importorskip("torch")
 from polyveil.errors import UsageError
 from polyveil.learn.modalities import Multimodal
 from polyveil.learn.multimodal import Options
-from polyveil.report.reproduced import Spread
-from polyveil.tasks.reproducing.cell import CHOSEN, FUSIONS, METHODS, Cell, Scored, carry_out
+from polyveil.models.reliability import Bin
+from polyveil.report.spread import Spread
+from polyveil.tasks.reproducing.cell import (
+    BINNED,
+    CHOSEN,
+    FUSIONS,
+    METHODS,
+    Cell,
+    Scored,
+    carry_out,
+    commonest,
+)
 from polyveil.tasks.reproducing.kept import CELLS, KeptCells
-from polyveil.tasks.reproducing.table import FIGURES, rows
+from polyveil.tasks.reproducing.table import BY_FUSION, FIGURES, pooled, rows, splits, times
 
 OPTIONS = Options(epochs=4, batch_size=40)
 
@@ -102,6 +112,9 @@ def test_another_table_or_a_damaged_one_is_refused(tmp_path: Path, scored: Score
     (tmp_path / CELLS).write_text("no json\n")
     with pytest.raises(UsageError, match="damaged"):
         KeptCells(tmp_path, "table")
+    (tmp_path / CELLS).write_text('{"table": "table"}\n{"cell": {}}\n')
+    with pytest.raises(UsageError, match="another version"):
+        KeptCells(tmp_path, "table")
 
 
 def test_rows_are_means_and_spreads_over_seeds(scored: Scored) -> None:
@@ -113,9 +126,39 @@ def test_rows_are_means_and_spreads_over_seeds(scored: Scored) -> None:
     (row,) = rows([scored, other])
     accuracies = [scored.metrics[CHOSEN]["accuracy"], 0.5]
     assert row.figures["accuracy"] == Spread(
-        pytest.approx(np.mean(accuracies)), pytest.approx(np.std(accuracies, ddof=1)), 2
+        pytest.approx(np.mean(accuracies)),
+        pytest.approx(np.std(accuracies, ddof=1)),
+        {0: accuracies[0], 1: 0.5},
     )
     assert set(row.figures) <= set(FIGURES) and row.budget == "none"
+    assert all(set(figures) == set(BY_FUSION) for figures in row.fusions.values())
+    assert [one.seed for one in splits([other, scored])] == [0, 1]
+    (spent,) = times([scored, other])
+    assert spent.items == 2 and spent.seconds == pytest.approx(2 * scored.seconds)
+
+
+def test_bins_of_all_seeds_are_those_of_all_records(scored: Scored) -> None:
+    assert set(scored.bins) == set(BINNED)
+    first = {"low": 0.2, "high": 0.4, "confidence": 0.3, "accuracy": 0.5, "right": 1, "records": 2}
+    other = {**first, "confidence": 0.36, "accuracy": 1.0, "right": 4, "records": 4}
+    above = {**first, "low": 0.4, "high": 0.6}
+    found = pooled([[above, first], [other]])
+    assert found[0] == Bin(0.2, 0.4, pytest.approx(0.34), pytest.approx(5 / 6), 5, 6)
+    assert [one.low for one in found] == [0.2, 0.4]
+    (row,) = rows([scored])
+    assert sum(one.records for one in row.reliability[CHOSEN]) == scored.records[2]
+
+
+def test_the_weakest_promise_of_all_seeds_stands_in_the_row(scored: Scored) -> None:
+    some = [
+        replace(scored, cell=replace(scored.cell, seed=seed), guarantee={"epsilon": e, "delta": d})
+        for seed, (e, d) in enumerate([(1.0, 1e-5), (1.1, 1e-6)])
+    ]
+    assert rows(some)[0].guarantee == {"epsilon": 1.1, "delta": 1e-6}
+
+
+def test_the_commonest_class_is_that_of_training_records() -> None:
+    assert commonest(np.array([2, 2, 1]), np.array([1, 1, 1, 2])) == 0.25
 
 
 def test_no_record_that_unsure_is_no_figure(scored: Scored) -> None:

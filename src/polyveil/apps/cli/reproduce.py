@@ -16,7 +16,8 @@ EPILOG = """Systems, and the data that they are reproduced on:
 
 \b
   pamrl    private alternating multimodal learning with hybrid-uncertainty fusion
-           CREMA-D (AudioWAV/, frames/), MVSA (data/, labelResultAll.txt), EMO-DB (wav/)
+           CREMA-D (AudioWAV/, frames/), MVSA (data/, labelResultAll.txt), EMO-DB (wav/),
+           AV-MNIST, tweets
 
 A full table is minutes to hours of training. It can be stopped at any time; the same command goes
 on with the next cell, and --seeds may grow."""
@@ -28,7 +29,7 @@ def reproduce(
         Path,
         typer.Option(help="The data set, as its makers distribute it.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for table.md, table.json, cells.jsonl.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for table.html, .md, .json and cells.jsonl.")] = Path(
         "reproduced"
     ),
     seeds: Annotated[int, typer.Option(min=1, help="How many of each cell.")] = 5,
@@ -64,5 +65,5 @@ def reproduce(
         )
     emit(table, as_json=json)
     if not (json or dry_run):
-        typer.echo(f"\nOpen {out / 'table.md'}.")
+        typer.echo(f"\nOpen {out / 'table.html'}.")
     raise typer.Exit(table.exit_code)

@@ -54,7 +54,14 @@ FUSIONS = {
 }
 """Name in a table -> of the rule, see `CalibratedFusion`."""
 CHOSEN = "hybrid"
-"""Whose metrics stand in the table; of the others, the accuracy beside it."""
+"""Whose metrics stand in the table; of the others, accuracy and calibration error beside it."""
+PLAIN = "hybrid, not calibrated"
+NETWORK = "network"
+"""The two answers that need no temperatures."""
+BINNED = (CHOSEN, PLAIN, NETWORK)
+"""Whose reliability is kept."""
+FORM = "polyveil.cells/2"
+"""Of what `Scored.to_json` writes: cells of another form are not read."""
 
 NOT_COVERED = "temperatures and fusion weights, which are chosen on validation labels"
 
@@ -114,7 +121,8 @@ class Scored:
       metrics: fusion -> figures of `ClassMetrics.to_json`; "network" is the network's own fusion.
       alone: modality -> accuracy by it alone.
       chosen: fusion -> what validation records chose, see `CalibratedFusion.to_json`.
-      bins: of the chosen fusion's reliability: (low, high, records, confidence, accuracy) each.
+      commonest: accuracy of always naming the class that most training records have.
+      bins: fusion -> its reliability on test records, fields of `Bin`; of those in `BINNED`.
       seconds: of training.
       records: trained, validated and tested on.
     """
@@ -126,7 +134,8 @@ class Scored:
     metrics: Mapping[str, Mapping[str, Any]]
     alone: Mapping[str, float]
     chosen: Mapping[str, Any]
-    bins: tuple[Mapping[str, float], ...] = field(repr=False)
+    commonest: float
+    bins: Mapping[str, tuple[Mapping[str, float], ...]] = field(repr=False)
     seconds: float
     records: tuple[int, int, int]
 
@@ -138,8 +147,9 @@ class Scored:
     def from_json(values: Mapping[str, Any]) -> Scored:
         """What `to_json` wrote; raises KeyError or TypeError for anything else."""
         rest = dict(values)
-        for name in ("remarks", "bins", "records"):
+        for name in ("remarks", "records"):
             rest[name] = tuple(rest[name])
+        rest["bins"] = {name: tuple(bins) for name, bins in rest["bins"].items()}
         return Scored(**{**rest, "cell": Cell(**rest["cell"])})
 
 
@@ -167,7 +177,7 @@ def carry_out(
     validation, test = predict(made.model, parts.validation), predict(made.model, parts.test)
     answers, chosen = fused(validation, test)
     metrics = {name: class_metrics(values, test.labels) for name, values in answers.items()}
-    bins = equal_width(*confidences(answers[CHOSEN], test.labels))
+    bins = {name: equal_width(*confidences(answers[name], test.labels)) for name in BINNED}
     return Scored(
         cell=cell,
         guarantee=None if made.guarantee is None else made.guarantee.to_json(),
@@ -176,10 +186,16 @@ def carry_out(
         metrics={name: one.to_json() for name, one in metrics.items()},
         alone=test.accuracies,
         chosen=chosen,
-        bins=tuple(asdict(one) for one in bins),
+        commonest=commonest(parts.train.labels, test.labels),
+        bins={name: tuple(asdict(one) for one in some) for name, some in bins.items()},
         seconds=seconds,
         records=(len(parts.train), len(parts.validation), len(parts.test)),
     )
+
+
+def commonest(train: NDArray[np.int64], test: NDArray[np.int64]) -> float:
+    """Accuracy on test labels of always naming the commonest one of training records."""
+    return float((test == np.bincount(train).argmax()).mean())
 
 
 def fused(
@@ -187,8 +203,8 @@ def fused(
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
     """(fusion -> test probabilities [records, classes], what validation records chose).
 
-    Every modality is calibrated first, but for "network", which is the network's own answer, and
-    "hybrid, not calibrated".
+    Every modality is calibrated first, but for `NETWORK`, which is the network's own answer, and
+    `PLAIN`.
     """
     labels, has, there = validation.labels, validation.present.T, test.present.T
     raw, asked = probabilities(validation), probabilities(test)
@@ -198,8 +214,8 @@ def fused(
     }
     answers = {name: rule.predict(asked, there) for name, rule in rules.items()}
     plain = HybridUncertainty.fit(raw, labels, has)
-    answers["hybrid, not calibrated"] = plain.predict(asked, there)
-    answers["network"] = np.asarray(softmax(test.together.astype(np.float64), axis=-1))
+    answers[PLAIN] = plain.predict(asked, there)
+    answers[NETWORK] = np.asarray(softmax(test.together.astype(np.float64), axis=-1))
     return answers, {name: rule.to_json() for name, rule in rules.items()}
 
 

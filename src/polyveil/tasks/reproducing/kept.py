@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from polyveil.errors import UsageError
-from polyveil.tasks.reproducing.cell import Cell, Scored
+from polyveil.tasks.reproducing.cell import FORM, Cell, Scored
 
 CELLS = "cells.jsonl"
 
@@ -33,18 +33,19 @@ class KeptCells:
         lines = self._path.read_text("utf-8").split("\n") if self._path.is_file() else []
         # What stands behind the last end of line was cut off by a kill.
         whole, self._done = lines[:-1], {}
+        head = {"schema": FORM, "table": fingerprint}
         try:
-            rows = [json.loads(line) for line in whole]
-            first = rows[0]["table"] if rows else fingerprint
-            self._done = {one.cell: one for one in map(Scored.from_json, rows[1:])}
+            rows = [json.loads(line) for line in whole] or [head]
+            if rows[0] == head:
+                self._done = {one.cell: one for one in map(Scored.from_json, rows[1:])}
         except (ValueError, KeyError, TypeError):
             raise UsageError(f"out: {CELLS} is damaged. Choose another folder.") from None
-        if first != fingerprint:
+        if rows[0] != head:
             raise UsageError(
-                "out: the folder holds a table of other data or settings. Go on with those, or "
-                "choose another folder."
+                "out: the folder holds a table of other data, settings or another version. Go on "
+                "with those, or choose another folder."
             )
-        text = "\n".join([*whole, ""]) if whole else json.dumps({"table": fingerprint}) + "\n"
+        text = "\n".join([*whole, ""]) if whole else json.dumps(head) + "\n"
         if "\n".join(lines) != text:
             self._path.write_text(text, "utf-8")
 
