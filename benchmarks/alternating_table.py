@@ -4,10 +4,9 @@
     python benchmarks/alternating_table.py [--sets av_mnist ...] [--seeds 5]
 
 Three sets: AV-MNIST (chimeric: paired by digit), tweets with pictures, EMO-DB in two views. Each
-seed has a split of its own (AV-MNIST: its own test part). Options are the same for all methods;
-those of AV-MNIST under privacy were chosen on the validation part of seed 0, by alternating
-training at epsilon 1 among ten, the others were not tuned. Cells are kept under .cache, so that the
-script goes on where it was stopped; the JSON is written from whatever is there.
+seed has a split of its own (AV-MNIST: its own test part). Options and sizes are those of the
+product (`polyveil.tasks.data_sets.layouts`), the same for all methods. Cells are kept under .cache,
+so that the script goes on where it was stopped; the JSON is written from whatever is there.
 """
 
 from __future__ import annotations
@@ -17,25 +16,12 @@ import argparse
 import torch
 
 from _common import ROOT, table, write
-from _multimodal_sets import NAMES, TITLES, parts
-from polyveil.learn.multimodal import Options
+from _multimodal_sets import LAYOUTS, NAMES, TITLES, parts
 from polyveil.tasks.reproducing.cell import Cell, Scored, carry_out
 from polyveil.tasks.reproducing.kept import KeptCells
 from polyveil.tasks.reproducing.table import rows
 
 EPSILONS = (None, 1.0, 2.0, 4.0, 8.0)
-PLAIN = {
-    "av_mnist": Options(epochs=3, batch_size=128),
-    "imgtext_mvsa": Options(epochs=15, batch_size=64),
-    "voice_emodb": Options(epochs=30, batch_size=32),
-}
-PRIVATE = {
-    "av_mnist": Options(epochs=8, batch_size=1024, optimizer="sgd", learning_rate=0.5),
-    "imgtext_mvsa": Options(epochs=20, batch_size=240, optimizer="sgd", learning_rate=0.5),
-    "voice_emodb": Options(epochs=20, batch_size=96, optimizer="sgd", learning_rate=0.5),
-}
-NETWORK = {"channels": (8, 16), "width": 32}
-"""Small: noise is in proportion to the square root of how many numbers are learned."""
 SHOWN = ("alternating", "joint", "late fusion", "OGM-GE")
 
 
@@ -75,8 +61,8 @@ def main() -> None:
                     one = kept.scored(cell)
                     if one is None:
                         data = data or parts(name, seed)
-                        options = (PLAIN if epsilon is None else PRIVATE)[name]
-                        one = carry_out(cell, data, options, NETWORK)
+                        options = LAYOUTS[name].options(epsilon)
+                        one = carry_out(cell, data, options, LAYOUTS[name].network)
                         kept.keep(one)
                         print(
                             f"{cell.name}: {one.metrics['hybrid']['accuracy']:.3f} in "
@@ -100,12 +86,10 @@ def main() -> None:
         "alternating_table",
         {
             "options": {
-                name: {"plain": repr(PLAIN[name]), "private": repr(PRIVATE[name])}
+                name: {"plain": repr(LAYOUTS[name].plain), "private": repr(LAYOUTS[name].private)}
                 for name in chosen.sets
             },
-            "network": {
-                name: list(v) if isinstance(v, tuple) else v for name, v in NETWORK.items()
-            },
+            "network": {name: dict(LAYOUTS[name].network) for name in chosen.sets},
             "unit": "record with all its modalities, added or removed",
             "cells": [told(one) for one in found],
         },

@@ -275,6 +275,7 @@ def main() -> None:
     for name in chosen.sets:
         found = [one_seed(name, seed) for seed in range(chosen.seeds)]
         figures[name] = json.loads(json.dumps(found, default=ClassMetrics.to_json))
+        CACHE.mkdir(parents=True, exist_ok=True)
         KEPT.write_text(json.dumps(figures))
     for name, seeds in figures.items():
         printed(name, seeds)
