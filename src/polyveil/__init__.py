@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from polyveil.tasks.identify import identify
     from polyveil.tasks.ledger import ledger_grant, ledger_show, ledger_verify
     from polyveil.tasks.models import models
+    from polyveil.tasks.predict import predict
     from polyveil.tasks.reproduce import reproduce
     from polyveil.tasks.restore import restore
     from polyveil.tasks.revoke import revoke
@@ -49,6 +50,7 @@ __all__ = [
     "ledger_show",
     "ledger_verify",
     "models",
+    "predict",
     "reproduce",
     "restore",
     "revoke",
@@ -68,6 +70,7 @@ _HOME = {
     "ledger_show": "polyveil.tasks.ledger",
     "ledger_verify": "polyveil.tasks.ledger",
     "models": "polyveil.tasks.models",
+    "predict": "polyveil.tasks.predict",
     "reproduce": "polyveil.tasks.reproduce",
     "restore": "polyveil.tasks.restore",
     "revoke": "polyveil.tasks.revoke",

@@ -217,6 +217,28 @@ def _pixels(image: NDArray[Any]) -> Pixels | UnreadableRecord:
     return whole
 
 
+def as_shape(pixels: Pixels, shape: tuple[int, int, int], *, size: int | None) -> Pixels:
+    """One more picture, (channels, height, width), for a network that was trained on others.
+
+    Args:
+      pixels: decoded, (height, width) or (height, width, 3).
+      shape: of those that it was trained on.
+      size: that they were scaled to; None: as they came.
+
+    Raises:
+      UnreadableRecord: another size, or colours where they were grey.
+    """
+    found = _stacked([_scaled(pixels, size)])[0]
+    if found.shape[0] < shape[0]:
+        found = np.repeat(found, shape[0], axis=0)
+    if found.shape != shape:
+        raise UnreadableRecord(
+            f"picture: {found.shape} (channels, height, width); expected {shape}, as those that "
+            "the network was trained on."
+        )
+    return np.ascontiguousarray(found)
+
+
 def _scaled(pixels: Pixels, size: int | None) -> Pixels:
     if size is None or pixels.shape[:2] == (size, size):
         return pixels

@@ -16,6 +16,7 @@ from polyveil.apps.cli import (
     identify,
     ledger,
     models,
+    predict,
     reproduce,
     restore,
     revoke,
@@ -44,6 +45,7 @@ app.command()(scan.scan)
 app.command()(desensitize.desensitize)
 app.command()(restore.restore)
 app.command(epilog=train.EPILOG)(train.train)
+app.command()(predict.predict)
 app.command(epilog=audit.EPILOG)(audit.audit)
 app.command(epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command()(enroll.enroll)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of asking a classifier: counts and figures; the answers themselves are in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from polyveil.errors import EXIT_CLEAN, EXIT_RECORDS_REFUSED
+from polyveil.interval import Interval, clopper_pearson
+from polyveil.privacy.guarantee import Guarantee
+from polyveil.report.codec import encode
+from polyveil.report.facts import Job
+from polyveil.report.figures import figure
+
+SCHEMA = "polyveil.predictions/1"
+NOT_COVERED = (
+    "An answer tells of the record that it is about, and no promise covers that record: handle the "
+    "answers like the records."
+)
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """A finished round of questions.
+
+    Attributes:
+      job: who asked, when.
+      run: id of the training.
+      answered: records.
+      by_class: class -> how often it was the answer.
+      weighing: how one answer came of several modalities or networks; "" where there is one.
+      figures: of records that say their class, see `ClassMetrics.to_json`; None where none does.
+      beside: each modality by itself and their plain mean -> share that is right, of the labelled
+        records with two or more.
+      unknown: records that say a class which the network does not know.
+      refused: reason -> records.
+      guarantee: of the training, about the records that were trained on; None with `reason`.
+      reason: why there is none; "" with one.
+      not_done: plain sentences.
+    """
+
+    job: Job
+    run: str
+    answered: int
+    by_class: Mapping[str, int]
+    weighing: str
+    figures: Mapping[str, Any] | None
+    beside: Mapping[str, Interval]
+    unknown: int
+    refused: Mapping[str, int] = field(default_factory=dict)
+    guarantee: Guarantee | None = None
+    reason: str = ""
+    not_done: tuple[str, ...] = (NOT_COVERED,)
+
+    @property
+    def exit_code(self) -> int:
+        """3 when records were refused."""
+        return EXIT_RECORDS_REFUSED if self.refused else EXIT_CLEAN
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, versioned by "schema"."""
+        guarantee = None if self.guarantee is None else self.guarantee.to_json()
+        return {
+            "schema": SCHEMA,
+            "exit_code": self.exit_code,
+            **encode(self),
+            "guarantee": guarantee,
+        }
+
+    def summary(self) -> str:
+        """A few lines for a person."""
+        lines = [f"Answered {self.answered:,} records: {self._classes()}."]
+        lines += self._measured()
+        lines += [f"Refused: {count:,} × {reason}" for reason, count in self.refused.items()]
+        if self.weighing:
+            lines.append(self.weighing)
+        lines.append(
+            f"No guarantee about the records trained on. {self.reason}"
+            if self.guarantee is None
+            else f"About the records trained on: {self.guarantee.sentence}"
+        )
+        return "\n".join([*lines, *self.not_done]).replace("\u00a0", " ")
+
+    def _classes(self) -> str:
+        most = sorted(self.by_class.items(), key=lambda one: -one[1])
+        said = [f"{name} {count:,}" for name, count in most[:_SHOWN] if count]
+        rest = sum(count for _, count in most[_SHOWN:])
+        return ", ".join([*said, f"others {rest:,}"] if rest else said) or "none"
+
+    def _measured(self) -> list[str]:
+        found = self.figures
+        lines = []
+        if found is not None:
+            records = found["records"]
+            right = clopper_pearson(round(found["accuracy"] * records), records)
+            low, high = figure(right.low, "share"), figure(right.high, "share")
+            lines.append(
+                f"Right: {figure(right.estimate, 'share')} [{low}, {high}] of {records:,} records "
+                f"that say their class; F1 {100 * found['weighted']['f1']:.1f} % weighted, "
+                f"{100 * found['macro']['f1']:.1f} % macro; calibration error "
+                f"{100 * found['ece']:.1f} %."
+            )
+        if self.beside:
+            said = [f"{name} {figure(one.estimate, 'share')}" for name, one in self.beside.items()]
+            lines.append(f"By itself: {', '.join(said)}.")
+        if self.unknown:
+            lines.append(f"{self.unknown:,} records say a class that the network does not know.")
+        return lines

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask a trained classifier about records, and weigh its modalities by how uncertain each is.
+
+    polyveil.predict("run", "clips", out="answers.jsonl")
+    polyveil.predict("run", "clips", out="answers.jsonl", validation="labelled")
+
+An answer tells of the record that it is about; the promise of a training is about the records that
+were trained on. Torch is loaded when the function is called, not before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyveil import _disk, _optional
+from polyveil.errors import UnreadableRecord, UsageError
+from polyveil.interval import clopper_pearson
+from polyveil.records.record import Record, Refused
+from polyveil.records.source import Source, open_source
+from polyveil.report.facts import Counts
+from polyveil.report.predictions import Predictions
+from polyveil.tasks import about
+from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted, silence
+
+if TYPE_CHECKING:
+    from polyveil.tasks.predicting.answer import Answer
+    from polyveil.tasks.predicting.classifier import Classifier, Reading
+
+FUSIONS = ("hybrid", "entropy", "kl", "mean", "learned")
+MEASURED = 100_000
+"""Labelled records that figures rest on at most, the first ones: memory stays bounded."""
+_AT_ONCE = 64
+_DECIDING = ("polyveil", "numpy", "scipy", "torch", "scikit-learn")
+
+
+def predict(
+    run: str | Path,
+    data: str | Path,
+    out: str | Path = "answers.jsonl",
+    *,
+    validation: str | Path | None = None,
+    fusion: str | None = None,
+    label: str = "label",
+    on_event: Listener = silence,
+) -> Predictions:
+    """Answers about every record that can be read, one JSON line each.
+
+    Where records say their class, answers are measured as well.
+
+    Args:
+      run: result folder of `polyveil.train`, of pictures or of several modalities.
+      data: folder with metadata.jsonl, folder of pictures, or Parquet.
+      out: file of the answers; replaced when all are there, not before.
+      validation: labelled records that the run was not trained on: temperatures and weights of its
+        modalities are chosen on them.
+      fusion: how modalities are weighed: "hybrid" (None), "entropy", "kl", "mean" or "learned".
+        Needs `validation`.
+      label: column of the class, in both.
+      on_event: hears about records.
+
+    Raises:
+      UsageError: no finished run, no such rule, too few validation records, or nothing to read.
+      WeightsError: the run's weights are missing or damaged.
+    """
+    _optional.require("torch", extra="train", purpose="Asking a trained classifier")
+    _optional.require("safetensors", extra="train", purpose="Asking a trained classifier")
+    if fusion is not None:
+        if fusion not in FUSIONS:
+            raise UsageError(f"fusion: {fusion!r}; expected one of {', '.join(FUSIONS)}.")
+        if validation is None:
+            raise UsageError(
+                "fusion: weights by uncertainty are chosen on labelled records that the network "
+                "was not trained on; expected validation."
+            )
+    from polyveil.tasks.predicting.opened import fitted_on, opened
+
+    started, classifier, source = about.now(), opened(Path(run)), open_source(Path(data))
+    if validation is not None:
+        on_event(Note("Choosing how modalities are weighed."))
+        classifier = fitted_on(classifier, Path(validation), fusion or FUSIONS[0], label)
+    on_event(StageStarted("answer", len(source)))
+    asked = _Asked(classifier, label, on_event)
+    with _whole(Path(out)) as file:
+        for line in asked.lines(source):
+            file.write(f"{line}\n")
+    return asked.report(started, source)
+
+
+class _Asked:
+    """A classifier that is being asked, and what came of it."""
+
+    def __init__(self, classifier: Classifier, label: str, listen: Listener) -> None:
+        self._classifier, self._label, self._listen = classifier, label, listen
+        self._classes = classifier.report.data.classes
+        self._by_class = dict.fromkeys(self._classes, 0)
+        self._refused: dict[str, int] = {}
+        self._scored: list[NDArray[np.float32]] = []
+        self._labels: list[int] = []
+        self._beside: dict[str, list[bool]] = {}
+        self._unknown = 0
+
+    def lines(self, source: Source) -> Iterator[str]:
+        """One JSON text a record that can be read."""
+        for some in _batched(self._readable(source), _AT_ONCE):
+            answers = self._classifier.answers([reading for _, reading in some])
+            for (record, _), answer in zip(some, answers, strict=True):
+                self._by_class[self._classes[int(answer.probabilities.argmax())]] += 1
+                self._score(record, answer)
+                self._listen(RecordDone("answer"))
+                yield json.dumps(answer.to_json(record.id, self._classes), ensure_ascii=False)
+
+    def report(self, started: str, source: Source) -> Predictions:
+        """What is told of all of them together."""
+        report, answered = self._classifier.report, sum(self._by_class.values())
+        refused = sum(self._refused.values())
+        counts = Counts(records_read=answered + refused, records_refused=refused)
+        return Predictions(
+            job=about.job(
+                "predict",
+                started=started,
+                input_kind=source.kind,
+                counts=counts,
+                settings={},
+                deciding=_DECIDING,
+                weights=False,
+            ),
+            run=report.run,
+            answered=answered,
+            by_class=self._by_class,
+            weighing=self._classifier.weighing,
+            figures=self._figures(),
+            beside={
+                name: clopper_pearson(sum(right), len(right))
+                for name, right in self._beside.items()
+            },
+            unknown=self._unknown,
+            refused=self._refused,
+            guarantee=report.guarantee,
+            reason=report.reason,
+        )
+
+    def _readable(self, source: Source) -> Iterator[tuple[Record, Reading]]:
+        for item in source.records():
+            if isinstance(item, Refused):
+                self._refuse(item.reason)
+                continue
+            try:
+                yield item, self._classifier.read(item)
+            except UnreadableRecord as error:
+                self._refuse(str(error))
+
+    def _refuse(self, reason: str) -> None:
+        self._refused[reason] = self._refused.get(reason, 0) + 1
+        self._listen(RecordDone("answer", refused=True))
+
+    def _score(self, record: Record, answer: Answer) -> None:
+        """Keeps what figures need, of records that say their class."""
+        from polyveil.learn.labelled import class_name
+
+        stated = record.row.get(self._label)
+        if stated in (None, "") or len(self._labels) == MEASURED:
+            return
+        try:
+            name = class_name(stated, self._label)
+        except UnreadableRecord:
+            name = ""
+        if name not in self._by_class:
+            self._unknown += 1
+            return
+        true = self._classes.index(name)
+        self._labels.append(true)
+        self._scored.append(answer.probabilities.astype(np.float32))
+        for one, said in answer.alone.items():
+            self._beside.setdefault(one, []).append(int(said.argmax()) == true)
+
+    def _figures(self) -> dict[str, object] | None:
+        if not self._labels:
+            return None
+        from polyveil.models.class_metrics import class_metrics
+
+        together = np.stack(self._scored).astype(np.float64)
+        return class_metrics(together, np.array(self._labels, dtype=np.int64)).to_json()
+
+
+def _batched(
+    items: Iterable[tuple[Record, Reading]], size: int
+) -> Iterator[list[tuple[Record, Reading]]]:
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[str]]:
+    """A text file that appears under its name when all of it is written, or not at all."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError("out: expected a file in a folder that is there.")
+    draft = path.with_name(f".{path.name}.part")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _disk.sync_folder(path.parent)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""polyveil.predict: answers of a trained run, weighed by uncertainty, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+pytest.importorskip("torch")
+
+import polyveil
+from polyveil.apps.cli.main import app
+from polyveil.errors import UsageError, WeightsError
+
+RECORDS = 60
+
+
+def data_set(folder: Path, *, seed: int, labelled: bool = True) -> Path:
+    """Pictures that tell a class well and rhythms that tell it less; some lack one of them."""
+    rng, rows = np.random.default_rng(seed), []
+    folder.mkdir()
+    for at in range(RECORDS):
+        kind = at % 2
+        pixels = np.clip(60 + 120 * kind + rng.normal(0, 60, (8, 8)), 0, 255).astype(np.uint8)
+        trace = (rng.normal(size=(6, 2)) + 0.5 * kind).round(3).tolist()
+        row: dict[str, Any] = {"label": ("low", "high")[kind]} if labelled else {}
+        if at % 5:
+            Image.fromarray(pixels).save(folder / f"{at}.png")
+            row["file_name"] = f"{at}.png"
+        if at % 7:
+            row["behaviour"] = trace
+        rows.append(row)
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data and a run; the account's own state stays out of it."""
+    place = tmp_path_factory.mktemp("predict")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(place / "state"))
+        for name, seed in (("train", 0), ("validation", 1), ("test", 2)):
+            data_set(place / name, seed=seed)
+        polyveil.train(plan(place / "train"), place / "run")
+    return place
+
+
+def plan(folder: Path) -> dict[str, Any]:
+    return {
+        "data": {
+            "path": str(folder),
+            "inputs": {
+                "image": {"size": 8, "channels": 1},
+                "behaviour": {"steps": 6, "centre": [0, 0], "scale": [1, 1]},
+            },
+            "validation": 0.0,
+        },
+        "model": {"name": "multimodal", "channels": [8, 8], "width": 8},
+        "privacy": {"mode": "none"},
+        "training": {"epochs": 8, "batch_size": 16},
+    }
+
+
+def answers(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_record_is_answered_by_what_it_has(place: Path, tmp_path: Path) -> None:
+    report = polyveil.predict(place / "run", place / "test", tmp_path / "answers.jsonl")
+    found = answers(tmp_path / "answers.jsonl")
+    # Every 35th record has neither.
+    assert report.answered == len(found) == RECORDS - 2
+    assert report.exit_code == 3 and sum(report.refused.values()) == 2
+    assert report.figures is not None and report.figures["accuracy"] > 0.7
+    assert all(sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-4) for one in found)
+    assert {tuple(one["by"]) for one in found} == {
+        ("image", "behaviour"),
+        ("image",),
+        ("behaviour",),
+    }
+    assert "weight" not in found[1]["by"]["image"]
+    assert report.guarantee is None and "No guarantee" in report.summary()
+
+
+def test_weights_follow_from_validation_records(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    report = polyveil.predict(place / "run", place / "test", out, validation=place / "validation")
+    assert "58 labelled records" in report.weighing
+    for one in answers(out):
+        weights = [voice["weight"] for voice in one["by"].values()]
+        assert sum(weights) == pytest.approx(1, abs=1e-5)
+    assert set(report.beside) == {"image", "behaviour", "their plain mean"}
+    assert "By itself: image" in report.summary()
+
+
+def test_each_rule_answers(place: Path, tmp_path: Path) -> None:
+    for rule in ("entropy", "kl", "mean", "learned"):
+        out = tmp_path / f"{rule}.jsonl"
+        report = polyveil.predict(
+            place / "run", place / "test", out, validation=place / "validation", fusion=rule
+        )
+        assert report.answered == RECORDS - 2
+
+
+def test_labels_are_not_needed(place: Path, tmp_path: Path) -> None:
+    unlabelled = data_set(tmp_path / "unlabelled", seed=3, labelled=False)
+    report = polyveil.predict(place / "run", unlabelled, tmp_path / "answers.jsonl")
+    assert report.figures is None and not report.beside
+
+
+def test_an_answer_does_not_depend_on_other_records(place: Path, tmp_path: Path) -> None:
+    polyveil.predict(place / "run", place / "test", tmp_path / "all.jsonl")
+    one = tmp_path / "one"
+    one.mkdir()
+    rows = (place / "test" / "metadata.jsonl").read_text().splitlines()
+    (one / "metadata.jsonl").write_text(rows[1])
+    (one / "1.png").write_bytes((place / "test" / "1.png").read_bytes())
+    polyveil.predict(place / "run", one, tmp_path / "one.jsonl")
+    alone, among = answers(tmp_path / "one.jsonl")[0], answers(tmp_path / "all.jsonl")[0]
+    assert alone["probabilities"] == pytest.approx(among["probabilities"], abs=1e-5)
+
+
+def test_what_cannot_be_asked_is_refused(place: Path, tmp_path: Path) -> None:
+    run, test, out = place / "run", place / "test", tmp_path / "answers.jsonl"
+    with pytest.raises(UsageError, match="no finished run"):
+        polyveil.predict(tmp_path, test, out)
+    with pytest.raises(UsageError, match="expected validation"):
+        polyveil.predict(run, test, out, fusion="hybrid")
+    with pytest.raises(UsageError, match="expected one of hybrid"):
+        polyveil.predict(run, test, out, fusion="best")
+    with pytest.raises(UsageError, match="expected a file"):
+        polyveil.predict(run, test, tmp_path)
+    with pytest.raises(UsageError, match="no readable record whose kind"):
+        polyveil.predict(run, test, out, validation=place / "validation", label="kind")
+    assert not list(tmp_path.glob("*.jsonl")) and not list(tmp_path.glob(".*"))
+
+
+def test_damaged_weights_are_told(place: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "run"
+    broken.mkdir()
+    for name in ("result.json", "classifier.json"):
+        (broken / name).write_bytes((place / "run" / name).read_bytes())
+    (broken / "weights.safetensors").write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match="weights that the run wrote"):
+        polyveil.predict(broken, place / "test", tmp_path / "answers.jsonl")
+
+
+def test_a_run_on_pictures_is_asked_alike(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    two = [{"name": "cnn", "widths": [8], "hidden": 0}, {"name": "scatter-linear"}]
+    made = {
+        "data": {"path": str(place / "train"), "validation": 0.2, "size": 16},
+        "model": two,
+        "privacy": {"epsilon": 8.0},
+        "training": {"epochs": 2, "batch_size": 16},
+    }
+    polyveil.train(made, tmp_path / "run")
+    report = polyveil.predict(tmp_path / "run", place / "test", tmp_path / "answers.jsonl")
+    assert report.answered == 48
+    assert report.guarantee is not None and "records trained on" in report.summary()
+    assert report.weighing == "Two networks are fused by variance."
+    assert list(answers(tmp_path / "answers.jsonl")[0]["by"]) == ["cnn 1", "scatter-linear 2"]
+    with pytest.raises(UsageError, match="nothing to weigh"):
+        polyveil.predict(
+            tmp_path / "run", place / "test", tmp_path / "b.jsonl", validation=place / "test"
+        )
+
+
+def test_the_command_line_tells_the_same(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    asked = ["predict", str(place / "run"), str(place / "test"), "--out", str(out), "--json"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 3
+    told = json.loads(result.stdout)
+    assert told["schema"] == "polyveil.predictions/1"
+    assert told["answered"] == RECORDS - 2 == len(answers(out))
