@@ -25,6 +25,8 @@ LAST = 34.0
 INSET = 18.0
 BESIDE = 5.0
 """From one method's figure without privacy to the next one's, so that their bars can be told."""
+FAR = 1.5
+"""Times the height of everything else by which a guess may lie below it and still be drawn."""
 OPEN_END = math.inf
 PAPER = -2
 GUESS = -1
@@ -60,7 +62,7 @@ class BudgetPlot:
 
     Attributes:
       broken: x of the break; None where one end is missing.
-      guess: y of what needs no model, and the same for a band; None where nobody knows.
+      guess: y of what needs no model; None where nobody knows, or it lies far below.
       paper: what was printed.
       unplotted: names of methods that found no room.
     """
@@ -108,7 +110,7 @@ def budget_plot(
     if len(budgets) < 2:
         return None
     across = _Across.over(budgets | set(printed))
-    up = _up(drawn, [*printed.values(), *([] if guess is None else [guess])])
+    up, near = _up(drawn, list(printed.values()), guess)
     middle = (len(drawn) - 1) / 2
     lines = tuple(
         _line(slot, found, across, up, BESIDE * (slot - middle))
@@ -122,7 +124,8 @@ def budget_plot(
         if lines[slot].dots
     ]
     if guess is not None:
-        ends.append((up.place(guess), "commonest class", GUESS))
+        below = "" if near else f" {tick(round(guess, 3), 'share')}, below"
+        ends.append((up.place(guess), f"commonest class{below}", GUESS))
     if marks:
         ends.append((marks[-1][1], "the paper", PAPER))
     labels = apart(ends, right + 8, TOP, TOP + HEIGHT)
@@ -137,7 +140,7 @@ def budget_plot(
         y_ticks=up.ticks,
         lines=lines,
         broken=across.broken,
-        guess=None if guess is None else up.place(guess),
+        guess=up.place(guess) if guess is not None and near else None,
         paper=marks,
         labels=labels,
         y_label=name,
@@ -195,18 +198,24 @@ class _Across:
         return tuple(found)
 
 
-def _up(drawn: Mapping[str, Budgets], more: Sequence[float]) -> Axis:
-    """Round shares around everything that is drawn; from zero where that is near."""
-    values = list(more)
+def _up(
+    drawn: Mapping[str, Budgets], printed: list[float], guess: float | None
+) -> tuple[Axis, bool]:
+    """Round shares around everything that is drawn, from zero where that is near; and whether a
+    guess is near enough to be drawn, too."""
+    values = list(printed)
     for found in drawn.values():
         for one in found.values():
             reach = one.deviation or 0.0
             values += [max(0.0, one.mean - reach), min(1.0, one.mean + reach)]
     low, high = min(values), max(values)
+    near = guess is not None and guess > low - FAR * (high - low)
+    if guess is not None and near:
+        low, high = min(low, guess), max(high, guess)
     ends = (TOP + HEIGHT, TOP)
     axis = axis_over([0.0 if low < 0.4 * high else low, high], ends, from_zero=False)
     first, last = max(0.0, axis.first), min(1.0, axis.last)
-    return Axis(first, last, *ends, step=axis.step, unit="share")
+    return Axis(first, last, *ends, step=axis.step, unit="share"), near
 
 
 def _line(slot: int, found: Budgets, across: _Across, up: Axis, beside: float) -> Line:

@@ -11,6 +11,7 @@ Source: DeGroot & Fienberg, The Comparison and Evaluation of Forecasters, The St
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -97,18 +98,34 @@ def _series(slot: int, bins: Sequence[Bin], across: Axis, up: Axis) -> Series:
 
 def _labels(models: Mapping[str, Sequence[Bin]], bottom: float) -> tuple[Label, ...]:
     """Names at the upper left, where only a model that is too modest draws its line; the diagonal's
-    at the end where there are fewer points."""
+    where there is room."""
     found = [
         Label(
             LEFT + 10, TOP + 16 + 16 * slot, (name if len(name) <= 40 else name[:39] + "…",), slot
         )
         for slot, name in enumerate(models)
     ]
-    unsure = any(one.confidence < 0.5 for bins in models.values() for one in bins)
-    place = (0.95 if unsure else 0.16) * SIDE
-    anchor, beside = ("end", -10) if unsure else ("start", 10)
-    at = Label(LEFT + place + beside, bottom - place + 12, ("as sure as right",), -1, anchor)
-    return (*found, at)
+    dots = [
+        (LEFT + SIDE * one.confidence, bottom - SIDE * one.accuracy)
+        for bins in models.values()
+        for one in bins
+    ]
+    return (*found, max(_diagonals(bottom), key=lambda label: _room(label, dots)))
+
+
+def _diagonals(bottom: float) -> list[Label]:
+    """Where the diagonal's name may stand: right below it, or left above it."""
+    found = []
+    for place, anchor in ((0.16, "start"), (0.4, "start"), (0.62, "start"), (0.95, "end")):
+        at = LEFT + place * SIDE + (10 if anchor == "start" else -10)
+        found.append(Label(at, bottom - place * SIDE + 12, ("as sure as right",), -1, anchor))
+    return found
+
+
+def _room(label: Label, dots: Iterable[Point]) -> float:
+    """From the middle of a name to the nearest point; places that are all free come in order."""
+    middle = label.x + (45 if label.anchor == "start" else -45), label.y - 4
+    return min(60.0, *(math.dist(middle, dot) for dot in dots))
 
 
 def _words(name: str, bins: Sequence[Bin]) -> str:

@@ -13,7 +13,7 @@ from polyveil.report.html import environment, frame, stage_rows
 from polyveil.report.reliability import reliability_plot
 from polyveil.report.reproduced import Reproduced, Row, SplitSizes
 from polyveil.report.reproduced_cells import by_fusion, by_method, in_words, names_of
-from polyveil.report.spread import FEWEST, Spread, written
+from polyveil.report.spread import Spread, written
 
 HEADS = {
     "precision": "Precision, weighted",
@@ -35,6 +35,7 @@ def render_reproduced(table: Reproduced) -> str:
     """
     if not table.rows:
         raise ValueError("expected a table with a finished cell, got none.")
+    by_budget = [(in_words(one), by_method(table, one)) for one in table.budgets]
     return (
         environment()
         .get_template("reproduced.html.jinja")
@@ -51,11 +52,11 @@ def render_reproduced(table: Reproduced) -> str:
             parts=_parts(table.splits),
             modalities=list(dict.fromkeys(name for row in table.rows for name in row.alone)),
             seeds=len(table.splits),
-            fewest=FEWEST,
             plots=_plots(table),
             costs=[_cost(table, one) for one in table.budgets],
             heads=[(name, HEADS.get(name, name)) for name in names_of(table)],
-            by_budget=[(in_words(one), by_method(table, one)) for one in table.budgets],
+            marked=any(one.best for _, lines in by_budget for _, some in lines for one in some),
+            by_budget=by_budget,
             fusions=[(name, by_fusion(table, name)) for name in (table.lead, *_others(table))],
             diagrams=_diagrams(table),
             promises=words.promises(table),

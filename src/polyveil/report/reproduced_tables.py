@@ -23,7 +23,7 @@ LEFT = 2
 def plain(table: Reproduced) -> str:
     """The most important figures in columns, in per cent."""
     names = [name for name in SHOWN if any(name in row.figures for row in table.rows)]
-    lines = [["", "privacy", *names[:1], "points lost", *names[1:]]]
+    lines = [["in per cent", "privacy", *names[:1], "points lost", *names[1:]]]
     before = ""
     for row in table.rows:
         found = [_text(row.figures.get(name)) for name in names]

@@ -14,12 +14,11 @@ from polyveil.report.spread import FEWEST, LEVEL, Spread, written
 if TYPE_CHECKING:
     from polyveil.report.reproduced import Reproduced, Row
 
-BEST = (
-    "Marked: the best method of a budget, where a paired test over seeds tells it apart from every "
-    f"other ({100 * LEVEL:.0f} %, two-sided, divided by how many others there are; variance "
-    "widened because seeds share training records, after Nadeau and Bengio 2003)."
+TEST = (
+    f"a paired test over seeds, two-sided at {100 * LEVEL:.0f} % divided by the number of "
+    "comparisons, its variance widened because seeds share training records (Nadeau and Bengio "
+    "2003)"
 )
-TOO_FEW = f"Nothing is marked: fewer than {FEWEST} seeds cannot tell a difference from noise."
 LOW = (
     "ConfAcc_Low is accuracy where confidence is at most 50 %: other records for every method, so "
     "that it is never marked. Weighted recall equals accuracy by arithmetic."
@@ -60,6 +59,19 @@ def percent(spread: Spread) -> str:
 def sentence(text: str) -> str:
     """With a capital and a full stop."""
     return _capital(text if text[-1:] in ".!?…" else f"{text}.")
+
+
+def marks(seeds: int, any_marked: bool) -> str:
+    """How the best figure of a budget is marked, or why none is."""
+    if seeds < FEWEST:
+        return f"Nothing is marked: fewer than {FEWEST} seeds cannot tell a difference from noise."
+    if any_marked:
+        return (
+            f"Marked: the best method of a budget, where it is told apart from every other: {TEST}."
+        )
+    return (
+        f"Nothing is marked: no method of a budget is told apart from every other. Told by {TEST}."
+    )
 
 
 def noise(table: Reproduced, cost: Spread) -> str:
@@ -175,4 +187,5 @@ def _reasons(rows: Iterable[Row]) -> list[str]:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """Greek letters stay: a capital epsilon would be another symbol."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text

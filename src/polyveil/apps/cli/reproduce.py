@@ -29,9 +29,9 @@ def reproduce(
         Path,
         typer.Option(help="The data set, as its makers distribute it.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for table.html, .md, .json and cells.jsonl.")] = Path(
-        "reproduced"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for table.html, .md, .json and cells.jsonl.")
+    ] = Path("reproduced"),
     seeds: Annotated[int, typer.Option(min=1, help="How many of each cell.")] = 5,
     epsilon: Annotated[
         list[float] | None,
