@@ -37,6 +37,7 @@ def audit(
     target: str | Path | AuditedModel,
     *,
     plan: str | Path | None = None,
+    data: str | Path | None = None,
     released: str | Path | None = None,
     control: str | Path | None = None,
     secret: str | None = None,
@@ -56,6 +57,7 @@ def audit(
       target: a result folder of `train`, a folder of originals, a table, a Python file with a
         function `audited()` that gives an `AuditedModel`, or such a model.
       plan: of the run, when the target is a result folder.
+      data: where that run's records are, in place of what the plan says.
       released: what was made from the originals or the table.
       control: a table of the same population that nothing was made from; without it, a part of the
         table cannot be told from the population, and attacks that need it are skipped.
@@ -84,7 +86,7 @@ def audit(
     folder = None if out is None or dry_run else Path(out)
     if folder is not None:
         place.check_place(folder, _paths(target, released, control))
-    prepared = _prepare(target, plan, released, control, secret, recogniser, seed)
+    prepared = _prepare(target, plan, data, released, control, secret, recogniser, seed)
     if dry_run:
         return _report(prepared, planned(prepared.steps, minutes=minutes), started, minutes, seed)
     fingerprint = _fingerprint(prepared, minutes, seed)
@@ -102,6 +104,7 @@ def audit(
 def _prepare(
     target: str | Path | AuditedModel,
     plan: str | Path | None,
+    data: str | Path | None,
     released: str | Path | None,
     control: str | Path | None,
     secret: str | None,
@@ -131,10 +134,12 @@ def _prepare(
 
         network = None if recogniser is None else Path(recogniser)
         return prepare_folders(path, Path(released), recogniser=network, seed=seed)
-    return _prepare_run(path, plan, seed)
+    return _prepare_run(path, plan, data, seed)
 
 
-def _prepare_run(path: Path, plan: str | Path | None, seed: int) -> Prepared:
+def _prepare_run(
+    path: Path, plan: str | Path | None, data: str | Path | None, seed: int
+) -> Prepared:
     if not (path / "result.json").is_file():
         raise UsageError(
             "target: no result.json in it, so it is no result of train. To attack released data, "
@@ -144,8 +149,9 @@ def _prepare_run(path: Path, plan: str | Path | None, seed: int) -> Prepared:
         raise UsageError("target: a result of train; expected --plan with the plan that made it.")
     _needs_torch()
     from polyveil.tasks.auditing.run import prepare_run
+    from polyveil.tasks.training_plan import training_plan
 
-    return prepare_run(path, Path(plan), seed=seed)
+    return prepare_run(path, training_plan(plan, data), seed=seed)
 
 
 def _needs_torch() -> None:

@@ -189,7 +189,7 @@ def test_the_verb_reports_a_run_on_several_modalities(folder: Path) -> None:
 def test_a_run_with_a_budget_is_to_have_its_claim_attacked(folder: Path) -> None:
     path = plan(folder, "alternating", {"epsilon": 8.0})
     trained(folder, path)
-    found = prepare_run(folder / path.stem, path, seed=0)
+    found = prepare_run(folder / path.stem, Plan.read(path), seed=0)
     assert "claimed epsilon" in {one.name for one in found.steps}
     assert not found.claims
     assert replace(found, steps=()).system.facts["data set"]

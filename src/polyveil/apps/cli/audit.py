@@ -15,7 +15,7 @@ from polyveil.apps.cli.progress import progress
 EPILOG = """What can be attacked, and what goes with it:
 
 \b
-  a result of train    RUN --plan PLAN.toml
+  a result of train    RUN --plan PLAN.toml [--data RECORDS]
   released records     ORIGINALS --released COPY
   a released table     MEMBERS.csv --released MADE.csv [--control OTHERS.csv]
   a model of your own  FILE.py with a function audited() that gives an AuditedModel
@@ -33,6 +33,10 @@ def audit(
     ],
     plan: Annotated[
         Path | None, typer.Option(help="The plan that trained the result.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="That run's records, in place of [data] path.", show_default=False),
     ] = None,
     released: Annotated[
         Path | None, typer.Option(help="What was made from the target.", show_default=False)
@@ -82,6 +86,7 @@ def audit(
         report = polyveil.audit(
             target,
             plan=plan,
+            data=data,
             released=released,
             control=control,
             secret=secret,

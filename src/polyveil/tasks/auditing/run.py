@@ -14,7 +14,7 @@ from polyveil.attack.plain_training import PlainTraining
 from polyveil.errors import UsageError
 from polyveil.learn.modalities import Data, Multimodal
 from polyveil.learn.objective import network
-from polyveil.learn.plan import MULTIMODAL, RECOGNISER
+from polyveil.learn.plan import MULTIMODAL, RECOGNISER, Plan
 from polyveil.report.audit import Claim, System, Untested
 from polyveil.tasks.auditing.as_examples import as_examples, incomplete
 from polyveil.tasks.auditing.battery import Step
@@ -23,7 +23,6 @@ from polyveil.tasks.auditing.model import facts, prepared
 from polyveil.tasks.auditing.prepared import Prepared
 from polyveil.tasks.auditing.recipes import AsTheTarget
 from polyveil.tasks.auditing.trained_run import TrainedRun, read_run
-from polyveil.tasks.training_plan import training_plan
 
 _EPOCHS = 20
 """Of plain trainings that stand beside a private one."""
@@ -41,13 +40,13 @@ _NO_CANARIES = (
 )
 
 
-def prepare_run(folder: Path, plan: Path, *, seed: int) -> Prepared:
-    """The result of a training, with the plan that made it.
+def prepare_run(folder: Path, plan: Plan, *, seed: int) -> Prepared:
+    """The result of a training, with the whole plan that made it.
 
     Raises:
       UsageError: not the run's plan, data or key, or nobody was held out.
     """
-    run = read_run(folder, training_plan(plan))
+    run = read_run(folder, plan)
     model = _audited(run)
     system = System(
         kind="result folder of polyveil train",
@@ -153,6 +152,7 @@ def _warnings(run: TrainedRun) -> tuple[str, ...]:
         found.append(
             "The first of two networks was attacked, the second and their fusion were not."
         )
+    found += run.report.remarks
     if run.report.guarantee is None:
         found.append(f"The run promises nothing. {run.report.reason}")
     return tuple(found)
