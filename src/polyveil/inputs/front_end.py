@@ -21,9 +21,12 @@ from polyveil.errors import UsageError
 from polyveil.inputs.behaviour import BehaviourReader
 from polyveil.inputs.face import FaceReader
 from polyveil.inputs.image import ImageReader
+from polyveil.inputs.impression import ImpressionReader
 from polyveil.inputs.look import LookReader
 from polyveil.inputs.prosody import ProsodyReader
+from polyveil.inputs.sentiment import SentimentReader
 from polyveil.inputs.text import TextReader
+from polyveil.inputs.timbre import TimbreReader
 from polyveil.inputs.voice import VoiceReader
 from polyveil.records.record import Record
 
@@ -52,7 +55,10 @@ KINDS: Mapping[str, type[Reader]] = {
     "behaviour": BehaviourReader,
     "text": TextReader,
     "prosody": ProsodyReader,
+    "timbre": TimbreReader,
     "look": LookReader,
+    "impression": ImpressionReader,
+    "sentiment": SentimentReader,
 }
 """Kind of a front end -> its reader."""
 
@@ -116,7 +122,7 @@ def front_end(kind: str, **options: Any) -> FrontEnd:
     Args:
       kind: a key of `KINDS`.
       options: fields of the kind's reader: `FaceReader`, `ImageReader`, `VoiceReader`,
-        `BehaviourReader`, `TextReader`, `ProsodyReader`. Lists stand for tuples.
+        `BehaviourReader`, `TextReader`, `SentimentReader`. Lists stand for tuples.
 
     Raises:
       UsageError: no such kind or option, or a value that it does not take.

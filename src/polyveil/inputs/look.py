@@ -48,7 +48,7 @@ class LookReader:
         pixels = picture.decode(record.image).pixels
         rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
         small = cv2.resize(rgb, (HEAD, HEAD), interpolation=cv2.INTER_AREA)
-        embedding = _towers().image(np.asarray(small, dtype=np.uint8)[None])[0]
+        embedding = towers().image(np.asarray(small, dtype=np.uint8)[None])[0]
         return np.concatenate([embedding, colours(rgb)])
 
 
@@ -64,5 +64,6 @@ def colours(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @cache
-def _towers() -> AlignmentModel:
+def towers() -> AlignmentModel:
+    """The encoders that ship, loaded once."""
     return AlignmentModel()

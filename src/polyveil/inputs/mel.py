@@ -11,6 +11,7 @@ HTK and Kaldi use it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -41,16 +42,25 @@ def energies(samples: NDArray[np.float32], mels: int) -> NDArray[np.float64]:
       samples: float32 (time,) at `records.sound.RATE`.
       mels: number of bands.
     """
-    if len(samples) < WINDOW:
-        return np.zeros((0, mels))
-    frames = sliding_window_view(samples, WINDOW)[::HOP]
     bands = filters(mels)
+    return np.concatenate([chunk @ bands.T for chunk in _spectra(samples)])
+
+
+def powers(samples: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Power by frame and line of the spectrum, float64 (frames, POINTS / 2 + 1); as `energies`."""
+    return np.concatenate(list(_spectra(samples)))
+
+
+def _spectra(samples: NDArray[np.floating]) -> Iterator[NDArray[np.float64]]:
+    """Power spectra, some thousand frames at a time; first an empty stretch."""
+    yield np.zeros((0, POINTS // 2 + 1))
+    if len(samples) < WINDOW:
+        return
+    frames = sliding_window_view(samples, WINDOW)[::HOP]
     taper = np.hanning(WINDOW + 1)[:-1]
-    parts = []
     for start in range(0, len(frames), _CHUNK):
         spectrum = np.fft.rfft(frames[start : start + _CHUNK] * taper, POINTS)
-        parts.append((spectrum.real**2 + spectrum.imag**2) @ bands.T)
-    return np.concatenate(parts)
+        yield spectrum.real**2 + spectrum.imag**2
 
 
 @cache

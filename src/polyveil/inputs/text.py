@@ -82,7 +82,7 @@ class TextReader:
         Raises:
           UnreadableRecord: the column holds neither a text nor a list of texts.
         """
-        text = _text(record.row.get(self.column))
+        text = text_of(record.row.get(self.column))
         return hashed(text, self.width) if text.strip() else None
 
 
@@ -124,7 +124,12 @@ def _weights(text: str) -> dict[str, float]:
     return weighted
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """What a record's column holds as one text; "" where it is missing.
+
+    Raises:
+      UnreadableRecord: it is neither a text nor a list of texts.
+    """
     if value is None:
         return ""
     parts = value if isinstance(value, list | tuple) else [value]
