@@ -110,6 +110,12 @@ def test_only_what_is_beyond_noise_is_marked() -> None:
     assert '<b class="best">' not in few and "fewer than 3 seeds" in Page(few).text
 
 
+def test_one_method_has_no_rival_and_its_cost_a_test() -> None:
+    source = render_reproduced(example(methods=["alternating"]))
+    assert '<b class="best">' not in source
+    assert "A cost is told from noise by a paired test over seeds" in Page(source).text
+
+
 def test_a_best_calibration_error_is_the_least() -> None:
     source = render_reproduced(example(budgets=[8.0]))
     marked = re.findall(r'<b class="best">([\d.]+)</b>', source)
@@ -118,7 +124,9 @@ def test_a_best_calibration_error_is_the_least() -> None:
 
 def test_costs_stand_beside_the_paper_and_their_noise() -> None:
     text = Page(render_reproduced(example())).text.replace("\u00a0", " ")
-    assert re.search(r"ε = 1 50\.0 ± 1\.6 40\.0 yes 50\.0 ± 1\.6 62\.5 9\.5 18\.34", text)
+    assert re.search(
+        r"ε = 1 50\.0 ± 1\.6 40\.0 yes; 5 of 5 seeds lose 50\.0 ± 1\.6 62\.5 9\.5 18\.34", text
+    )
     noisy = example()
     rows = tuple(
         replace(one, figures={**one.figures, "accuracy": spread(0.88, 5, -0.05)})

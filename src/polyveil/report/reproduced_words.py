@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from polyveil.report.reproduced import Reproduced, Row
 
 TEST = (
-    f"a paired test over seeds, two-sided at {100 * LEVEL:.0f} % divided by the number of "
-    "comparisons, its variance widened because seeds share training records (Nadeau and Bengio "
-    "2003)"
+    f"a paired test over seeds, two-sided at {100 * LEVEL:.0f} % divided by the number of rivals, "
+    "its variance widened because seeds share training records (Nadeau and Bengio 2003)"
 )
 LOW = (
     "ConfAcc_Low is accuracy where confidence is at most 50 %: other records for every method, so "
@@ -75,12 +74,13 @@ def marks(seeds: int, any_marked: bool) -> str:
 
 
 def noise(table: Reproduced, cost: Spread) -> str:
-    """Whether a budget's cost is more than the seeds alone would give."""
+    """Whether a budget's cost is more than the seeds alone would give, and in how many it is one:
+    of few seeds that scatter, the test asks a lot."""
+    losing = sum(value > 0 for value in cost.by_seed.values())
+    counted = f"{losing} of {plural(cost.seeds, 'seed')} {'loses' if losing == 1 else 'lose'}"
     if cost.seeds < FEWEST:
-        return "too few seeds"
-    budgets = max(1, len(table.budgets) - 1)
-    beyond = cost.beyond_noise(ratio=table.ratio, tests=budgets)
-    return "yes" if beyond else "not shown"
+        return f"too few seeds; {counted}"
+    return f"{'yes' if cost.beyond_noise(ratio=table.ratio) else 'not shown'}; {counted}"
 
 
 def paper(table: Reproduced) -> str:
