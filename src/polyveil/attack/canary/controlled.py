@@ -30,8 +30,9 @@ from polyveil.attack.canary.one_run import (
 )
 from polyveil.attack.result import AttackResult
 
-_TWIN_LOOKS, _NULL_LOOKS = 4, 2
-"""How often a control looks at each record, in expectation."""
+_TWIN_LOOKS, _NULL_LOOKS = 8, 2
+"""How often a control looks at each record, in expectation. A canary that is in and never sampled
+is taken for one that is out, which e^-looks of them are: few enough to see through ε = 8."""
 _FEW = 256
 """Real records in a control: it is about the attacker's eyes, not about what is learned."""
 _USED = 0.8
