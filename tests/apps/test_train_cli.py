@@ -65,6 +65,20 @@ def test_json_tells_progress_line_by_line_on_stderr(plan: Path, tmp_path: Path) 
     assert json.loads(out)["guarantee"]["epsilon"] <= 8
 
 
+def test_data_may_be_named_beside_the_plan(plan: Path, tmp_path: Path) -> None:
+    plan.write_text(PLAN.replace('path = "a.npz"\n', ""))
+    code, out, _ = invoke(plan, "--data", tmp_path / "a.npz", "--dry-run")
+    assert code == EXIT_CLEAN and "Would train" in out
+
+
+def test_the_help_names_every_layout() -> None:
+    from polyveil.tasks.data_sets.layouts import LAYOUTS
+
+    _, said, _ = invoke("--help")
+    for one in LAYOUTS:
+        assert one.name in said
+
+
 def run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
 ) -> tuple[int, str, str]:

@@ -29,6 +29,7 @@ from polyveil.models.cost import cost
 from polyveil.models.fusion import fuse, inverse_error_weights, variance_weights
 from polyveil.report.facts import public_command
 from polyveil.tasks import about
+from polyveil.tasks.data_sets.layouts import named
 
 _DECIDING = ("polyveil", "torch", "dp-accounting", "numpy")
 
@@ -111,10 +112,10 @@ def _report(
 
 
 def _remarks(work: Work) -> tuple[str, ...]:
-    """What the kind of network asks to be told."""
-    plan = work.plan.models[0]
+    """What the kind of network asks to be told, and the layout of the data."""
+    plan, layout = work.plan.models[0], work.plan.data.layout
     if plan.name == MULTIMODAL:
-        return remarks(work.plan)
+        return (*remarks(work.plan), *(() if layout is None else named(layout).held_out))
     if plan.name == RECOGNISER:
         return recogniser(plan, work.train).config.remarks
     return ()
