@@ -27,7 +27,7 @@ STATE: dict[str, Any] = {
 
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_flipped_bit_goes_unnoticed(tmp_path: Path, place: float, bit: int) -> None:
     path = tmp_path / "state"

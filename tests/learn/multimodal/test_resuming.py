@@ -135,7 +135,7 @@ def test_stopped_and_gone_on_with_is_bit_for_bit_the_same(
 
 
 @given(kills=st.lists(st.integers(1, 6), max_size=3))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_however_often_it_is_stopped(
     kills: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
