@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polyveil.attack.examples import Inputs
+from polyveil.attack.examples import Examples, Inputs
 
 _FLAG = "has_"
 
@@ -49,6 +49,17 @@ def rows_there(inputs: Inputs, modality: str) -> Tensor:
     """The modality's values of those records that have it."""
     has = there(inputs, modality)
     return inputs[modality] if has is None else inputs[modality][has]
+
+
+def complete(examples: Examples) -> Examples:
+    """The records that lack nothing, without flags."""
+    names = modalities(examples.inputs)
+    whole = torch.ones(len(examples), dtype=torch.bool)
+    for name in names:
+        has = there(examples.inputs, name)
+        whole &= True if has is None else has
+    some = examples.at(whole)
+    return Examples({name: some.inputs[name] for name in names}, some.labels)
 
 
 def _is_flag(values: Tensor) -> bool:

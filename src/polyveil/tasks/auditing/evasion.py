@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 from polyveil.attack.audited_model import AuditedModel
 from polyveil.attack.evasion import (
     affordable,
@@ -17,6 +15,7 @@ from polyveil.attack.evasion.judge import is_random
 from polyveil.attack.protocol import carry_out
 from polyveil.report.audit import Skipped
 from polyveil.tasks.auditing.battery import Step
+from polyveil.tasks.auditing.cost import pass_time
 from polyveil.tasks.auditing.kept import Found
 
 MOST = 1000
@@ -37,7 +36,7 @@ def evasion_step(model: AuditedModel, *, seed: int) -> Step:
     def one() -> float:
         random = is_random(target, records.at(slice(0, 8)), seed=seed)
         few = least_passes(records, budgets, random=random)
-        return few * _GRADIENT * _pass_time(model) / _SEARCHING
+        return few * _GRADIENT * pass_time(target, model.others) / _SEARCHING
 
     def run(seconds: float) -> Found:
         apart = attacks > 1 and seconds >= attacks * one()
@@ -50,15 +49,3 @@ def evasion_step(model: AuditedModel, *, seed: int) -> Step:
         return Found((found.joint, *found.alone.values()))
 
     return Step("evasion", (THREAT,), 2.0, one, run, lambda: attacks * one())
-
-
-def _pass_time(model: AuditedModel) -> float:
-    """Seconds that a record takes through the model."""
-    few = model.others.at(slice(0, 128))
-    passes = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        model.classifier.logits(few.inputs)
-        passes.append(time.perf_counter() - begun)
-    # The quickest: what else the machine does must not skip an attack.
-    return min(passes) / len(few)

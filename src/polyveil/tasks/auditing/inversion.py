@@ -22,14 +22,27 @@ _LINEAR: tuple[Decoder, ...] = (Ridge(),)
 _LEARNED: tuple[Decoder, ...] = (Ridge(), Perceptron())
 
 
-def inversion_step(model: AuditedModel, embed: Embed, *, seed: int) -> Step:
-    """See the module. The victims are members; the attacker has records that no one trained on."""
+def inversion_step(
+    model: AuditedModel, embed: Embed, *, seed: int, by_person: bool = False
+) -> Step:
+    """See the module. The victims are members; the attacker has records that no one trained on.
+
+    Args:
+      by_person: labels are people; without it each record is somebody's own.
+    """
     rows = np.random.default_rng(seed).permutation(len(model.members))[:_VICTIMS]
     victims, known = model.members.at(np.sort(rows)), model.others.at(slice(0, _KNOWN))
     vectors = Encoder(embed)
 
     def attack(decoders: tuple[Decoder, ...]) -> Found:
-        one = EmbeddingInversion(known=known, victims=victims, decoders=decoders, seed=seed)
+        one = EmbeddingInversion(
+            known=known,
+            victims=victims,
+            known_people=known.labels.numpy() if by_person else None,
+            victim_people=victims.labels.numpy() if by_person else None,
+            decoders=decoders,
+            seed=seed,
+        )
         return Found((carry_out(one, vectors),))
 
     def run(seconds: float) -> Found:

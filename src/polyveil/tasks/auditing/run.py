@@ -9,7 +9,7 @@ from torch import nn
 
 from polyveil.attack.audited_model import AuditedModel
 from polyveil.attack.canary.one_run import THREAT as CLAIM
-from polyveil.attack.inversion.model import THREAT as MODEL_INVERSION
+from polyveil.attack.examples import Examples
 from polyveil.attack.plain_training import PlainTraining
 from polyveil.errors import UsageError
 from polyveil.learn.modalities import Data, Multimodal
@@ -20,19 +20,17 @@ from polyveil.tasks.auditing.as_examples import as_examples, incomplete
 from polyveil.tasks.auditing.battery import Step
 from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step, untested_claim
 from polyveil.tasks.auditing.model import facts, prepared
+from polyveil.tasks.auditing.people import people_steps, strangers
 from polyveil.tasks.auditing.prepared import Prepared
 from polyveil.tasks.auditing.recipes import AsTheTarget
 from polyveil.tasks.auditing.trained_run import TrainedRun, read_run
+from polyveil.tasks.data_sets.layouts import named
 
 _EPOCHS = 20
 """Of plain trainings that stand beside a private one."""
 _FUSION = (
     "Fusion by calibrated uncertainty: the network's own answer of all modalities together was "
     "attacked, not what else may be made of its answers by modality."
-)
-_PEOPLE = (
-    "its classes are people, but the attack needs records of people who are no class, which the "
-    "run does not name; see polyveil.attack.inversion.model"
 )
 _NO_CANARIES = (
     "planted records need a network whose classes they can be given to by label alone; a "
@@ -57,13 +55,16 @@ def prepare_run(folder: Path, plan: Plan, *, seed: int) -> Prepared:
         hashes=run.hashes,
     )
     steps, claims, untested = _claim(run, seed=seed)
+    if _is_recogniser(run):
+        more, why = people_steps(model, _strangers(run), seed=seed)
+        steps, untested = (*steps, *more), (*untested, *why)
     return prepared(
         model,
         system,
         steps,
         claims,
         seed=seed,
-        untested=(*untested, *_people(run)),
+        untested=untested,
         warnings=_warnings(run),
         not_tested=_not_tested(run),
     )
@@ -135,8 +136,9 @@ def _claim(
     return (claimed_epsilon_step(run, guarantee, seed=seed),), (), ()
 
 
-def _people(run: TrainedRun) -> tuple[Untested, ...]:
-    return (Untested(MODEL_INVERSION, _PEOPLE),) if _is_recogniser(run) else ()
+def _strangers(run: TrainedRun) -> Examples | None:
+    train = run.work.train
+    return strangers(run.work.plan, train) if isinstance(train, Multimodal) else None
 
 
 def _is_recogniser(run: TrainedRun) -> bool:
@@ -152,7 +154,8 @@ def _warnings(run: TrainedRun) -> tuple[str, ...]:
         found.append(
             "The first of two networks was attacked, the second and their fusion were not."
         )
-    found += run.report.remarks
+    layout = run.work.plan.data.layout
+    found += () if layout is None else named(layout).held_out
     if run.report.guarantee is None:
         found.append(f"The run promises nothing. {run.report.reason}")
     return tuple(found)
