@@ -13,14 +13,19 @@ from hypothesis import strategies as st
 from polyveil.errors import MissingExtra, UnreadableRecord, UsageError
 from polyveil.inputs import front_end
 from polyveil.inputs import sentiment as module
-from polyveil.inputs.sentiment import FIGURES, sentiment
+from polyveil.inputs.sentiment import FIGURES, MOST, sentiment
 from polyveil.records.record import Record
 
 pytest.importorskip("vaderSentiment")
 
 
+NAMES = [name for name, _ in FIGURES]
+
+
 def figure(text: str, name: str) -> float:
-    return float(sentiment(text)[FIGURES.index(name)])
+    """One figure in its own unit."""
+    at = NAMES.index(name)
+    return float(sentiment(text)[at]) * FIGURES[at][1]
 
 
 def test_glad_and_sad_words_negation_and_boosters() -> None:
@@ -45,23 +50,24 @@ def test_who_is_named_and_what_is_linked_feels_nothing() -> None:
     bare = figure("a table", "compound")
     assert figure("a table @happyjoe https://love.example/great", "compound") == bare
     changed = sentiment("a table @happyjoe") - sentiment("a table @sadjoe99")
-    at = [FIGURES.index("capitals among letters, by a quarter"), FIGURES.index("digits, by five")]
-    assert not np.delete(changed, at).any()
+    assert not np.delete(changed, NAMES.index("digits")).any()
 
 
 def test_cues_of_writing() -> None:
     text = 'RT @a: WOW!! Is "it" 42? #one #two https://x.co ☀☀ …'
     expected = {
-        "exclamation marks, by two": 1.0,
-        "question marks, by two": 0.5,
-        "hashtags, by five": 0.4,
-        "is passed on (RT)": 1.0,
-        "has an address": 1.0,
-        "handles, by two": 0.5,
-        "breaks off": 1.0,
-        "emoji, by two": 1.0,
-        "digits, by five": 0.4,
-        "quotes": 1.0,
+        "exclamation marks": 2,
+        "question marks": 1,
+        "hashtags": 2,
+        "is passed on (RT)": 1,
+        "has an address": 1,
+        "handles": 1,
+        "words, beyond fifteen": -4,
+        "capitals among letters": 6 / 24,
+        "breaks off": 1,
+        "emoji": 2,
+        "digits": 2,
+        "quotes": 1,
     }
     assert {name: pytest.approx(figure(text, name)) for name in expected} == expected
 
@@ -71,19 +77,19 @@ def test_cues_of_writing() -> None:
 def test_any_text_gives_bounded_figures(text: str) -> None:
     found = sentiment(text)
     assert found.shape == (len(FIGURES),) and found.dtype == np.float32
-    assert np.isfinite(found).all() and found.min() >= -1 and found.max() <= 4
+    assert np.isfinite(found).all() and np.abs(found).max() <= MOST
     np.testing.assert_array_equal(found, sentiment(text))
 
 
 def test_a_long_text_costs_no_more_than_ten_thousand_characters() -> None:
-    assert figure("!" * 1_000_000, "exclamation marks, by two") == 4
+    assert figure("!" * 1_000_000, "exclamation marks") == 4 * MOST
 
 
 def test_reading_records() -> None:
     end = front_end("sentiment", column="said")
     assert end.shape == (len(FIGURES),) == (15,)
     found = end.read(Record("1", {"said": ["good", "great"]}))
-    assert found is not None and found[FIGURES.index("compound")] > 0
+    assert found is not None and found[NAMES.index("compound")] > 0
     for row in ({}, {"said": None}, {"said": "  "}, {"text": "good"}):
         assert end.read(Record("2", row)) is None
     with pytest.raises(UnreadableRecord):

@@ -44,12 +44,13 @@ NAMES = (
     *("a face", "faces, by three", "side of the largest face, of the picture's"),
     *EXPRESSIONS,
 )
-"""Of the figures. Colours: twice the root of a share of pixels. Expressions: mean probability."""
+"""Of the figures. Colours: root of the share of pixels, less that of an even histogram. People:
+from 0 without a face; expressions: half the mean probability."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImpressionReader:
-    """float32 [24], in the order of `NAMES`, within [0, 2]; no options."""
+    """float32 [24], in the order of `NAMES`, within [-1, 1]; no options."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,8 +82,8 @@ def impression(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     shares = (colours(rgb) ** 2).reshape(HUES, SATURATIONS, VALUES)
     edges = [shares.sum(axis=(1, 2)), shares.sum(axis=(0, 2)), shares.sum(axis=(0, 1))]
-    figures = [2 * np.sqrt(np.concatenate(edges)), _people(small)]
-    return np.concatenate(figures).astype(np.float32)
+    shown = [np.sqrt(edge) - np.sqrt(1 / len(edge)) for edge in edges]
+    return np.concatenate([*shown, _people(small) / 2]).astype(np.float32)
 
 
 def _people(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -95,7 +96,7 @@ def _people(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     described = towers().faces(rgb, faces)
     shown = [[face.attributes["expression"][one] for one in EXPRESSIONS] for face in described]
     side = np.sqrt(min(1.0, _area(faces[0]) / (height * width)))
-    return np.array([1.0, len(faces) / 3, side, *np.mean(shown, axis=0)])
+    return np.array([1.0, min(2.0, len(faces) / 3), side, *np.mean(shown, axis=0)])
 
 
 def _area(face: Face) -> float:

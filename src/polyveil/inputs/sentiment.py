@@ -34,25 +34,30 @@ from polyveil import _optional
 from polyveil.inputs.text import text_of
 from polyveil.records.record import Record
 
-FIGURES = (
-    "positive share",
-    "negative share",
-    "compound",
-    "exclamation marks, by two",
-    "question marks, by two",
-    "hashtags, by five",
-    "is passed on (RT)",
-    "has an address",
-    "handles, by two",
-    "words, by fifteen",
-    "capitals among letters, by a quarter",
-    "breaks off",
-    "emoji, by two",
-    "digits, by five",
-    "quotes",
+RATINGS = (("positive share", 0.5), ("negative share", 0.5), ("compound", 0.5))
+"""Figures from the lexicon, and the unit of each."""
+CUES = (
+    ("exclamation marks", 4.0),
+    ("question marks", 4.0),
+    ("hashtags", 10.0),
+    ("is passed on (RT)", 2.0),
+    ("has an address", 2.0),
+    ("handles", 4.0),
+    ("words, beyond fifteen", 30.0),
+    ("capitals among letters", 0.5),
+    ("breaks off", 2.0),
+    ("emoji", 4.0),
+    ("digits", 10.0),
+    ("quotes", 2.0),
 )
-"""What each number is; counts stop at `MOST` of their unit."""
-MOST = 4.0
+"""Figures from how a text is written, and the unit of each.
+
+Units are large, so that all cues together weigh about as much as the ratings: whatever is clipped
+and noised in proportion to its size should be what says most.
+"""
+FIGURES = (*RATINGS, *CUES)
+MOST = 2.0
+"""Figures lie within +- this, in their units."""
 
 _LIMIT = 10_000
 """Characters that are read: ten thousand say what a text feels like."""
@@ -96,7 +101,7 @@ class SentimentReader:
 
 
 def sentiment(text: str) -> NDArray[np.float32]:
-    """Figures of a text, float32 (15,): shares in [0, 1], compound in [-1, 1], counts in [0, 4].
+    """Figures of a text, float32 (15,), in the order and units of `FIGURES`, within [-2, 2].
 
     Raises:
       MissingExtra: the lexicon is not installed.
@@ -104,26 +109,27 @@ def sentiment(text: str) -> NDArray[np.float32]:
     plain = text[:_LIMIT]
     # Who is named and what is linked feels nothing: "@happyjoe" is a handle.
     rated = _scorer()(_HANDLE.sub(" ", _ADDRESS.sub(" ", plain)))
-    figures = [rated["pos"], rated["neg"], rated["compound"], *_cues(plain)]
-    return np.clip(np.array(figures, np.float32), -1.0, MOST)
+    figures = np.array([rated["pos"], rated["neg"], rated["compound"], *_cues(plain)])
+    units = np.array([unit for _, unit in FIGURES])
+    return np.asarray(np.clip(figures / units, -MOST, MOST), dtype=np.float32)
 
 
 def _cues(text: str) -> list[float]:
     letters = [one for one in text if one.isalpha()]
     emoji = sum(unicodedata.category(one) == "So" for one in text)
     return [
-        text.count("!") / 2,
-        text.count("?") / 2,
-        text.count("#") / 5,
-        float(text.startswith("RT ")),
-        float(bool(_ADDRESS.search(text))),
-        len(_HANDLE.findall(text)) / 2,
-        len(text.split()) / 15,
-        4 * sum(one.isupper() for one in letters) / max(len(letters), 1),
-        float(text.rstrip().endswith(("…", "..."))),
-        emoji / 2,
-        sum(one.isdigit() for one in text) / 5,
-        float(any(one in text for one in '"“”„«»')),
+        text.count("!"),
+        text.count("?"),
+        text.count("#"),
+        text.startswith("RT "),
+        bool(_ADDRESS.search(text)),
+        len(_HANDLE.findall(text)),
+        len(text.split()) - 15,
+        sum(one.isupper() for one in letters) / max(len(letters), 1),
+        text.rstrip().endswith(("…", "...")),
+        emoji,
+        sum(one.isdigit() for one in text),
+        any(one in text for one in '"“”„«»'),
     ]
 
 

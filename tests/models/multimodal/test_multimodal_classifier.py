@@ -79,3 +79,49 @@ def test_configuration_survives_json_and_refuses_by_name() -> None:
         MultimodalClassifier(made)({"smell": torch.zeros(1, 7)})
     with pytest.raises(UsageError, match="expected bool"):
         MultimodalClassifier(made)(rows(), torch.ones(5, 2, dtype=torch.bool))
+
+
+VECTORS = (ModalityInput("prosody", (7,)), ModalityInput("timbre", (5,)))
+
+
+def vectors_of(kind: str, width: int) -> MultimodalClassifier:
+    torch.manual_seed(0)
+    return MultimodalClassifier(MultimodalConfig(VECTORS, 3, width=width, vectors=kind)).eval()
+
+
+def learned(model: MultimodalClassifier) -> int:
+    return sum(one.numel() for one in model.parameters() if one.requires_grad)
+
+
+def test_encoders_of_vectors_learn_two_layers_one_or_none() -> None:
+    head = 3 * (8 + 1)
+    assert learned(vectors_of("hidden", 8)) == (7 + 1 + 5 + 1 + 2 * (8 + 1)) * 8 + head
+    assert learned(vectors_of("linear", 8)) == (7 + 1 + 5 + 1) * 8 + head
+    assert learned(vectors_of("fixed", 8)) == head
+    with pytest.raises(UsageError, match="vectors: 'free'"):
+        MultimodalConfig(VECTORS, 3, vectors="free")
+
+
+def test_fixed_vectors_stand_side_by_side_where_there_is_room() -> None:
+    model = vectors_of("fixed", 13)
+    draw = torch.Generator().manual_seed(0)
+    first, second = torch.randn(4, 7, generator=draw), torch.randn(4, 5, generator=draw)
+    prosody, timbre = model.encoder_of("prosody")(first), model.encoder_of("timbre")(second)
+    assert torch.allclose(prosody[:, :7], torch.tanh(first)) and not prosody[:, 7:].any()
+    assert torch.allclose(timbre[:, 7:12], torch.tanh(second)) and not timbre[:, :7].any()
+
+
+def test_fixed_vectors_without_room_are_drawn_once_and_travel_with_the_weights() -> None:
+    model = vectors_of("fixed", 6)
+    placed = model.encoder_of("timbre").placed
+    assert torch.allclose(placed @ placed.t(), torch.eye(5), atol=1e-5)
+    torch.manual_seed(1)
+    again = MultimodalClassifier(model.config)
+    assert torch.equal(again.encoder_of("timbre").placed, placed)
+    assert sum(name.endswith("placed") for name in model.state_dict()) == 2
+
+
+def test_a_configuration_from_before_there_was_a_choice_reads_as_it_was() -> None:
+    made = config()
+    old = {name: value for name, value in made.to_json().items() if name != "vectors"}
+    assert MultimodalConfig.from_json(old) == made and made.vectors == "hidden"

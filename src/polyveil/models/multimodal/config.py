@@ -11,6 +11,7 @@ from polyveil.errors import UsageError
 from polyveil.models import checks
 
 HEADS = ("shared", "concatenation", "separate")
+VECTORS = ("hidden", "linear", "fixed")
 KINDS = {1: "vector", 2: "sequence", 3: "picture"}
 
 
@@ -56,6 +57,8 @@ class MultimodalConfig:
         or "separate" (a layer a modality; together: the mean of logits).
       width: number of features of every modality.
       channels: of a convolution encoder's first and of its later stages, multiples of 8.
+      vectors: encoder of vectors: "hidden" (two layers), "linear" (one), or "fixed" (drawn once and
+        never learned, so that a budget is spent on the head alone).
     """
 
     inputs: tuple[ModalityInput, ...]
@@ -63,6 +66,7 @@ class MultimodalConfig:
     head: str = "shared"
     width: int = 64
     channels: tuple[int, int] = (16, 32)
+    vectors: str = "hidden"
 
     def __post_init__(self) -> None:
         if not self.inputs or len(set(self.names)) < len(self.names):
@@ -70,6 +74,7 @@ class MultimodalConfig:
         checks.at_least("classes", self.classes, 2)
         checks.at_least("width", self.width, 1)
         checks.one_of("head", self.head, HEADS)
+        checks.one_of("vectors", self.vectors, VECTORS)
         if len(self.channels) != 2 or any(one < 1 or one % 8 for one in self.channels):
             raise UsageError(f"channels: {self.channels}; expected two multiples of 8.")
 
@@ -86,6 +91,7 @@ class MultimodalConfig:
             "head": self.head,
             "width": self.width,
             "channels": list(self.channels),
+            "vectors": self.vectors,
         }
 
     @classmethod

@@ -6,6 +6,9 @@ halved by strided convolutions until a side has at most `SMALL` places, then one
 GroupNorm (or LayerNorm by step) looks at one record at a time. Activations are tanh: bounded, so
 clipping loses less, and features lie in [-1, 1], so their mean can be released with little noise.
 
+Vectors that a public front end made say what matters already. One layer reads them, or none: with
+a few hundred records, noise on an encoder costs more than it learns.
+
 Source: Papernot et al., AAAI 2021, https://arxiv.org/abs/2007.14191 (tanh);
 Tramèr & Boneh, ICLR 2021, https://arxiv.org/abs/2011.11660 (small networks with GroupNorm).
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from polyveil.models.multimodal.config import ModalityInput, MultimodalConfig
@@ -71,10 +75,57 @@ class VectorEncoder(nn.Module):
         return features
 
 
+class LinearEncoder(nn.Module):
+    """float32 [records, numbers] -> features [records, width] in [-1, 1]; no hidden layer."""
+
+    def __init__(self, of: ModalityInput, config: MultimodalConfig) -> None:
+        super().__init__()
+        self.out = nn.Sequential(nn.Linear(of.shape[0], config.width), nn.Tanh())
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        features: Tensor = self.out(vectors)
+        return features
+
+
+class FixedEncoder(nn.Module):
+    """float32 [records, numbers] -> features [records, width] in [-1, 1]; nothing is learned.
+
+    Where the vectors of all modalities fit side by side, each number is a feature of its own, so
+    that a shared head reads each modality by columns of its own. Where they do not, each modality
+    is laid on orthonormal directions, drawn once for everybody.
+    """
+
+    placed: Tensor
+
+    def __init__(self, of: ModalityInput, config: MultimodalConfig) -> None:
+        super().__init__()
+        vectors = [one for one in config.inputs if one.kind == "vector"]
+        at = vectors.index(of)
+        numbers, start = of.shape[0], sum(one.shape[0] for one in vectors[:at])
+        placed = torch.zeros(numbers, config.width)
+        if sum(one.shape[0] for one in vectors) <= config.width:
+            placed[:, start : start + numbers] = torch.eye(numbers)
+        else:
+            draw = torch.Generator().manual_seed(at)
+            size = max(numbers, config.width)
+            basis = torch.linalg.qr(torch.randn(size, size, generator=draw)).Q
+            placed = basis[:numbers, : config.width].clone()
+        self.register_buffer("placed", placed)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return torch.tanh(vectors @ self.placed)
+
+
 def encoder(of: ModalityInput, config: MultimodalConfig) -> nn.Module:
     """The encoder for a modality; draws its weights from torch's global generator."""
-    kinds = {"picture": PictureEncoder, "sequence": SequenceEncoder, "vector": VectorEncoder}
+    if of.kind == "vector":
+        return VECTOR_ENCODERS[config.vectors](of, config)
+    kinds = {"picture": PictureEncoder, "sequence": SequenceEncoder}
     return kinds[of.kind](of, config)
+
+
+VECTOR_ENCODERS = {"hidden": VectorEncoder, "linear": LinearEncoder, "fixed": FixedEncoder}
+"""By `MultimodalConfig.vectors`."""
 
 
 def _halving(
