@@ -90,6 +90,8 @@ def prepared(
         steps.append(attribute_step(model, model.hidden, seed=seed))
     if model.recipe is not None:
         steps.append(poisoning_step(model, model.recipe, seed=seed))
+    tried = {threat.id for step in steps for threat in step.threats}
+    named = (*_untested(model), *no_copy, *untested)
     return Prepared(
         system=system,
         steps=tuple(steps),
@@ -97,7 +99,7 @@ def prepared(
         utility=_utility(model),
         claims=claims,
         proof=prove_disjoint(digests, key=key),
-        untested=(*_untested(model), *no_copy, *untested),
+        untested=tuple(one for one in named if one.threat.id not in tried),
         warnings=warnings,
         not_tested=(*NOT_TESTED, *not_tested),
     )

@@ -33,10 +33,11 @@ from polyveil.tasks.auditing.inversion import inversion_step
 from polyveil.tasks.auditing.kept import Found
 from polyveil.tasks.modalities import read_modalities
 
-_WHY = (
+_NO_STRANGERS = (
     f"it needs {FEWEST} records or more, with all modalities, of people who are no class: train "
     "with [data] people below 1, which leaves some out"
 )
+_INCOMPLETE = f"it needs {FEWEST} records or more that were trained on and have all modalities"
 _PASSES = 3 * 3
 """The target and two controls, a pass and its gradient."""
 
@@ -63,7 +64,8 @@ def people_steps(
     """What can be tried against people, and what cannot."""
     members, gallery = complete(model.members), _twice(complete(model.others))
     if known is None or len(members) < FEWEST:
-        return (), (Untested(MODEL_INVERSION, _WHY), Untested(EMBEDDING, _WHY))
+        why = _NO_STRANGERS if known is None else _INCOMPLETE
+        return (), (Untested(MODEL_INVERSION, why), Untested(EMBEDDING, why))
     released = replace(model, members=members, others=known)
     embed = _embedding(model.classifier.module)
     steps = [inversion_step(released, embed, seed=seed, by_person=True)]
