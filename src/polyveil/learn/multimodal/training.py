@@ -53,6 +53,7 @@ class Training:
     Args: as of `train`.
 
     Attributes:
+      method, budget: as given.
       model: in training mode until the last round is done.
       rounds: what is done and, under a budget, what is to be charged.
       remarks: what has to be told with any figure of it.
