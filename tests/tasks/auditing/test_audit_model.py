@@ -109,6 +109,19 @@ def test_without_time_for_shadow_models_one_attack_is_left_and_the_rest_is_named
     assert "LiRA" in found.skipped[0].attack
 
 
+def test_with_time_for_a_single_training_the_attack_that_is_left_has_its_positive_control(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(membership, "FEWEST_SHADOWS", 10_000)
+    model = target(epochs=0)
+    found = membership_step(model, candidates(model, seed=0), seed=0, key=b"key").run(100.0)
+    (attack,) = found.attacks
+    guards = {one.name: one for one in attack.guards}
+    assert guards["positive control"].passed, guards["positive control"].sentence
+    assert attack.effort.models == 1
+    assert "LiRA" in found.skipped[0].attack
+
+
 def test_each_modality_is_attacked_alone_and_both_at_once() -> None:
     step = evasion_step(target(epochs=20), seed=0)
     found = step.run(3.0)

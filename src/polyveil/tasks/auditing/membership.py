@@ -65,7 +65,7 @@ def membership_step(model: AuditedModel, whom: Candidates, *, seed: int, key: by
         if cost is not None:
             wanted = int((1 - _ASKING) * seconds / max(cost.seconds(half), 1e-9)) - 1
         if wanted < FEWEST_SHADOWS:
-            return _without(model, whom, cost, half, seed, key)
+            return _without(model, whom, cost, half, seconds, seed, key)
         count = min(MOST_SHADOWS, wanted - wanted % 2)
         study = _study(model, whom, count, (1 - _ASKING) * seconds, seed, key)
         attacks = _attacks(study)
@@ -116,16 +116,23 @@ def _without(
     whom: Candidates,
     cost: TrainingCost | None,
     half: int,
+    seconds: float,
     seed: int,
     key: bytes,
 ) -> Found:
-    """The one attack that trains nothing, and why the others were not made."""
+    """The one attack that needs no shadow models, and why the others were not made.
+
+    Its positive control is one training, for which there may be time.
+    """
     if cost is None:
         reason = "they need a recipe that trains a model of the target's kind; none was given"
     else:
         needed = _needed(cost, half)
         reason = f"they need {FEWEST_SHADOWS} shadow models and a twin: about {needed:,.0f} s"
-    study = prepare(whom, key=key, calling=model.classifier.calling, seed=seed)
+    recipe, twin = model.unprotected or model.recipe, None
+    if recipe is not None and cost is not None and cost.seconds(half) <= (1 - _ASKING) * seconds:
+        twin = train_twin(recipe, whom, seed=seed)
+    study = prepare(whom, twin=twin, key=key, calling=model.classifier.calling, seed=seed)
     attacks = _all_of(model, study, (Population(study),))
     return Found(attacks, skipped=(Skipped(_WITH_SHADOWS, reason),))
 
