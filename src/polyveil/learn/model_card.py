@@ -41,7 +41,13 @@ noise switches the protection of the code off.
 polyveil calibrate PEOPLE --encoder RUN --out RECOGNISER
 polyveil enroll PEOPLE --recogniser RECOGNISER --gallery gallery.db
 ```"""
-_CLASSIFYING = """`classifier.json` says how records become its inputs, and the network’s sizes.
+_CLASSIFYING = """`classifier.json` says how records become its inputs, the network’s sizes, and \
+how modalities are weighed where held-out labels could choose that.
+
+```sh
+polyveil predict RUN DATA --out answers.jsonl
+polyveil predict RUN DATA --out answers.jsonl --validation LABELLED   # weights chosen on these
+```
 
 ```python
 from safetensors.torch import load_file
@@ -53,10 +59,7 @@ ends = {name: FrontEnd.from_json(one) for name, one in facts["inputs"].items()}
 model = MultimodalClassifier(MultimodalConfig.from_json(facts["config"])).eval()
 model.load_state_dict(load_file("weights.safetensors"))
 scores = model({name: torch.from_numpy(end.read(record))[None] for name, end in ends.items()})
-```
-
-To weigh the modalities by how uncertain each is, give softmax of `model.by_modality(...)` to
-`polyveil.models.uncertainty.HybridUncertainty`; what that is fitted on is covered by no promise."""
+```"""
 UNSAFE = (
     "There is no differential-privacy guarantee: whoever has these weights may learn about single "
     "records. Treat them like the records.",

@@ -114,11 +114,15 @@ def _others(work: Work, run: Run | MethodRun, name: str) -> dict[str, bytes]:
     if work.plan.data.inputs is None:
         return {}
     from polyveil.tasks.classifier_files import classifier_files
+    from polyveil.tasks.fitted_fusion import fitted_fusion
     from polyveil.tasks.modalities import front_ends
     from polyveil.tasks.recogniser_files import recogniser_files
 
+    if isinstance(run, MethodRun):
+        fitted = fitted_fusion(work, run)
+        return classifier_files(run.model, front_ends(work.plan.data), fitted)
     if not isinstance(run.model, MultimodalRecogniser):
-        return classifier_files(run.model, front_ends(work.plan.data))
+        raise TypeError(f"{type(run.model).__name__}: expected a network of several modalities.")
     with run.as_released():
         return recogniser_files(run.model, front_ends(work.plan.data), work.train.classes, name)
 

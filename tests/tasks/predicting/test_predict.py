@@ -109,6 +109,20 @@ def test_each_rule_answers(place: Path, tmp_path: Path) -> None:
         assert report.answered == RECORDS - 2
 
 
+def test_weights_are_kept_with_a_run_whose_held_out_labels_may_be_read(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    out, made = tmp_path / "answers.jsonl", plan(place / "train")
+    made["data"]["validation"] = str(place / "validation")
+    polyveil.train(made, tmp_path / "plain")
+    assert "58 labelled" in polyveil.predict(tmp_path / "plain", place / "test", out).weighing
+    made["privacy"] = {"epsilon": 8.0}
+    polyveil.train(made, tmp_path / "private")
+    own = polyveil.predict(tmp_path / "private", place / "test", out)
+    assert own.weighing.startswith("The network itself")
+
+
 def test_labels_are_not_needed(place: Path, tmp_path: Path) -> None:
     unlabelled = data_set(tmp_path / "unlabelled", seed=3, labelled=False)
     report = polyveil.predict(place / "run", unlabelled, tmp_path / "answers.jsonl")
