@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
@@ -54,17 +55,22 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def job(path: Path, mode: str = "sound", secret: bytes = SECRET, **model: Any) -> Job:
+@functools.cache
+def work(mode: str, secret: bytes, model: tuple[tuple[str, str], ...]) -> Work:
     train, held_out = people(records=8).held_out(0.25, SECRET)
     plan = Plan.of(
         {
             "data": {"path": "none", "inputs": list(SHAPES)},
-            "model": {"name": "multimodal", "width": 4, "channels": [8, 8], **model},
+            "model": {"name": "multimodal", "width": 4, "channels": [8, 8], **dict(model)},
             "privacy": MODES[mode]["privacy"],
             "training": {"epochs": 3, "batch_size": 18, **MODES[mode]["training"]},
         }
     )
-    return Work.of(plan, train, held_out, secret).job(1, path)
+    return Work.of(plan, train, held_out, secret)
+
+
+def job(path: Path, mode: str = "sound", secret: bytes = SECRET, **model: str) -> Job:
+    return work(mode, secret, tuple(model.items())).job(1, path)
 
 
 def raising_at(round_: int, heard: list[Progress]) -> Listener:
