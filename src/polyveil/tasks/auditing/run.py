@@ -32,6 +32,10 @@ _FUSION = (
     "Fusion by calibrated uncertainty: the network's own answer of all modalities together was "
     "attacked, not what else may be made of its answers by modality."
 )
+_OTHER_PEOPLE = (
+    "Members are compared with the records that were held out: where those are of other people, "
+    "they differ without the model too, and a check of the attack says how much."
+)
 _NO_CANARIES = (
     "planted records need a network whose classes they can be given to by label alone; a "
     "recogniser learns people by several losses at once. The accountant's figure stands unattacked"
@@ -155,7 +159,7 @@ def _warnings(run: TrainedRun) -> tuple[str, ...]:
             "The first of two networks was attacked, the second and their fusion were not."
         )
     layout = run.work.plan.data.layout
-    found += () if layout is None else named(layout).held_out
+    found += () if layout is None else (*named(layout).held_out, _OTHER_PEOPLE)
     if run.report.guarantee is None:
         found.append(f"The run promises nothing. {run.report.reason}")
     return tuple(found)
