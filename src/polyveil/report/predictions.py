@@ -19,6 +19,7 @@ NOT_COVERED = (
     "An answer tells of the record that it is about, and no promise covers that record: handle the "
     "answers like the records."
 )
+FLATTERED = "Whether a record was trained on was not looked up: figures on such records flatter."
 _SHOWN = 12
 
 
@@ -53,7 +54,7 @@ class Predictions:
     refused: Mapping[str, int] = field(default_factory=dict)
     guarantee: Guarantee | None = None
     reason: str = ""
-    not_done: tuple[str, ...] = (NOT_COVERED,)
+    not_done: tuple[str, ...] = (NOT_COVERED, FLATTERED)
 
     @property
     def exit_code(self) -> int:

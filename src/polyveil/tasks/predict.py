@@ -14,9 +14,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,7 @@ from numpy.typing import NDArray
 from polyveil import _disk, _optional
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.interval import clopper_pearson
-from polyveil.records.record import Record, Refused
-from polyveil.records.source import Source, open_source
+from polyveil.records.record import Refused
 from polyveil.report.facts import Counts
 from polyveil.report.predictions import Predictions
 from polyveil.tasks import about
@@ -34,6 +34,7 @@ from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted, sile
 if TYPE_CHECKING:
     from polyveil.tasks.predicting.answer import Answer
     from polyveil.tasks.predicting.classifier import Classifier, Reading
+    from polyveil.tasks.predicting.questions import Questions
 
 FUSIONS = ("hybrid", "entropy", "kl", "mean", "learned")
 MEASURED = 100_000
@@ -58,7 +59,8 @@ def predict(
 
     Args:
       run: result folder of `polyveil.train`, of pictures or of several modalities.
-      data: folder with metadata.jsonl, folder of pictures, or Parquet.
+      data: folder with metadata.jsonl, folder of pictures, Parquet, or a folder of the layout that
+        the run was trained on.
       out: file of the answers; replaced when all are there, not before.
       validation: labelled records that the run was not trained on: temperatures and weights of its
         modalities are chosen on them.
@@ -82,24 +84,35 @@ def predict(
                 "was not trained on; expected validation."
             )
     from polyveil.tasks.predicting.opened import fitted_on, opened
+    from polyveil.tasks.predicting.questions import Questions
 
-    started, classifier, source = about.now(), opened(Path(run)), open_source(Path(data))
+    started, classifier = about.now(), opened(Path(run))
+    questions = Questions.of(Path(data), classifier.report, label)
     if validation is not None:
         on_event(Note("Choosing how modalities are weighed."))
         classifier = fitted_on(classifier, Path(validation), fusion or FUSIONS[0], label)
-    on_event(StageStarted("answer", len(source)))
-    asked = _Asked(classifier, label, on_event)
+    on_event(StageStarted("answer", len(questions)))
+    asked = _Asked(classifier, questions, on_event)
     with _whole(Path(out)) as file:
-        for line in asked.lines(source):
+        for line in asked.lines():
             file.write(f"{line}\n")
-    return asked.report(started, source)
+    return asked.report(started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A record's id, what the network reads of it, and the class that it states."""
+
+    record: str
+    reading: Reading
+    stated: Any
 
 
 class _Asked:
     """A classifier that is being asked, and what came of it."""
 
-    def __init__(self, classifier: Classifier, label: str, listen: Listener) -> None:
-        self._classifier, self._label, self._listen = classifier, label, listen
+    def __init__(self, classifier: Classifier, questions: Questions, listen: Listener) -> None:
+        self._classifier, self._questions, self._listen = classifier, questions, listen
         self._classes = classifier.report.data.classes
         self._by_class = dict.fromkeys(self._classes, 0)
         self._refused: dict[str, int] = {}
@@ -108,17 +121,17 @@ class _Asked:
         self._beside: dict[str, list[bool]] = {}
         self._unknown = 0
 
-    def lines(self, source: Source) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """One JSON text a record that can be read."""
-        for some in _batched(self._readable(source), _AT_ONCE):
-            answers = self._classifier.answers([reading for _, reading in some])
-            for (record, _), answer in zip(some, answers, strict=True):
+        for some in _batched(self._readable(), _AT_ONCE):
+            answers = self._classifier.answers([one.reading for one in some])
+            for one, answer in zip(some, answers, strict=True):
                 self._by_class[self._classes[int(answer.probabilities.argmax())]] += 1
-                self._score(record, answer)
+                self._score(one.stated, answer)
                 self._listen(RecordDone("answer"))
-                yield json.dumps(answer.to_json(record.id, self._classes), ensure_ascii=False)
+                yield json.dumps(answer.to_json(one.record, self._classes), ensure_ascii=False)
 
-    def report(self, started: str, source: Source) -> Predictions:
+    def report(self, started: str) -> Predictions:
         """What is told of all of them together."""
         report, answered = self._classifier.report, sum(self._by_class.values())
         refused = sum(self._refused.values())
@@ -127,7 +140,7 @@ class _Asked:
             job=about.job(
                 "predict",
                 started=started,
-                input_kind=source.kind,
+                input_kind=self._questions.kind,
                 counts=counts,
                 settings={},
                 deciding=_DECIDING,
@@ -148,13 +161,13 @@ class _Asked:
             reason=report.reason,
         )
 
-    def _readable(self, source: Source) -> Iterator[tuple[Record, Reading]]:
-        for item in source.records():
+    def _readable(self) -> Iterator[_Question]:
+        for item, stated in self._questions:
             if isinstance(item, Refused):
                 self._refuse(item.reason)
                 continue
             try:
-                yield item, self._classifier.read(item)
+                yield _Question(item.id, self._classifier.read(item), stated)
             except UnreadableRecord as error:
                 self._refuse(str(error))
 
@@ -162,15 +175,14 @@ class _Asked:
         self._refused[reason] = self._refused.get(reason, 0) + 1
         self._listen(RecordDone("answer", refused=True))
 
-    def _score(self, record: Record, answer: Answer) -> None:
+    def _score(self, stated: Any, answer: Answer) -> None:
         """Keeps what figures need, of records that say their class."""
         from polyveil.learn.labelled import class_name
 
-        stated = record.row.get(self._label)
-        if stated in (None, "") or len(self._labels) == MEASURED:
+        if stated is None or len(self._labels) == MEASURED:
             return
         try:
-            name = class_name(stated, self._label)
+            name = class_name(stated, self._questions.label)
         except UnreadableRecord:
             name = ""
         if name not in self._by_class:
@@ -191,9 +203,7 @@ class _Asked:
         return class_metrics(together, np.array(self._labels, dtype=np.int64)).to_json()
 
 
-def _batched(
-    items: Iterable[tuple[Record, Reading]], size: int
-) -> Iterator[list[tuple[Record, Reading]]]:
+def _batched(items: Iterable[_Question], size: int) -> Iterator[list[_Question]]:
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some

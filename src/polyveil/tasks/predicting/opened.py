@@ -11,10 +11,10 @@ from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.learn.labelled import class_name
 from polyveil.learn.plan import MULTIMODAL
 from polyveil.records.record import Record
-from polyveil.records.source import open_source
 from polyveil.tasks.predicting.classifier import Classifier, Reading, finished
 from polyveil.tasks.predicting.modalities import ModalityClassifier
 from polyveil.tasks.predicting.pictures import PictureClassifier
+from polyveil.tasks.predicting.questions import Questions
 
 
 def opened(folder: Path) -> Classifier:
@@ -45,11 +45,11 @@ def fitted_on(classifier: Classifier, data: Path, rule: str, label: str) -> Clas
     classes = classifier.report.data.classes
     readings: list[Reading] = []
     labels: list[int] = []
-    for item in open_source(data).records():
+    for item, stated in Questions.of(data, classifier.report, label):
         if not isinstance(item, Record):
             continue
         try:
-            name = class_name(item.row.get(label), label)
+            name = class_name(stated, label)
             reading = classifier.read(item)
         except UnreadableRecord:
             continue

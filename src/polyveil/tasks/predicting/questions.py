@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The records that a classifier is asked about, and what they say of their class.
+
+A run on a known layout is asked about folders of that layout, or about records on disk like any
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polyveil.learn.outcome import TrainReport
+from polyveil.records.record import Record, Refused
+from polyveil.records.source import Source, open_source
+from polyveil.tasks.data_sets.labelled_set import LabelledSet
+from polyveil.tasks.data_sets.layouts import named
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Records, read one by one.
+
+    Attributes:
+      source: where they are; a set of a known layout, or records on disk.
+      label: column of the class, for records on disk.
+    """
+
+    source: Source | LabelledSet
+    label: str
+
+    @staticmethod
+    def of(path: Path, report: TrainReport, label: str) -> Questions:
+        """The records at a path, for a run.
+
+        Raises:
+          UsageError: nothing is there that can be read as a data set.
+        """
+        name = (report.settings.get("data") or {}).get("layout")
+        layout = None if name is None else named(str(name))
+        if layout is not None and layout.folders(path):
+            return Questions(layout.read(path), label)
+        return Questions(open_source(path), label)
+
+    @property
+    def kind(self) -> str:
+        """Of the data set, for a report."""
+        return self.source.name if isinstance(self.source, LabelledSet) else self.source.kind
+
+    def __len__(self) -> int:
+        refused = len(self.source.refused) if isinstance(self.source, LabelledSet) else 0
+        return len(self.source) + refused
+
+    def __iter__(self) -> Iterator[tuple[Record | Refused, Any]]:
+        """(record, or why it cannot be read; what it says of its class, None for nothing)."""
+        if isinstance(self.source, LabelledSet):
+            yield from zip(self.source.records, self.source.labels, strict=True)
+            yield from ((one, None) for one in self.source.refused)
+            return
+        for item in self.source.records():
+            stated = item.row.get(self.label) if isinstance(item, Record) else None
+            yield item, None if stated == "" else stated
