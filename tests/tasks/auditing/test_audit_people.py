@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "learn"))
 
-from small_people import SHAPES, people, plan  # noqa: E402
+import cv2  # noqa: E402
+from small_people import SHAPES, people, plan, table  # noqa: E402
 
+import polyveil  # noqa: E402
 from polyveil.attack.audited_model import FEWEST, AuditedModel  # noqa: E402
 from polyveil.attack.classifier import Classifier  # noqa: E402
 from polyveil.learn.modalities import Multimodal  # noqa: E402
@@ -27,6 +30,7 @@ from polyveil.tasks.auditing.as_examples import ByModality, as_examples  # noqa:
 from polyveil.tasks.auditing.claimed_epsilon import untested_claim  # noqa: E402
 from polyveil.tasks.auditing.people import people_steps, strangers  # noqa: E402
 from polyveil.tasks.auditing.recipes import AsTheTarget  # noqa: E402
+from polyveil.tasks.auditing.run import prepare_run  # noqa: E402
 
 EVERYBODY, SECRET = people(14, 24, missing=0.1), bytes(32)
 
@@ -110,7 +114,42 @@ def test_a_shadow_recogniser_is_trained_as_the_target(model: AuditedModel) -> No
 
 def test_an_untested_claim_says_what_it_is_of() -> None:
     claim = untested_claim(
-        Guarantee(8.0, 1e-5, "record with all its modalities", covers=("the weights",)), "no way"
+        Guarantee(8.0, 1e-5, "record with all its modalities", covers=("the weights",)), "No way."
     )
     assert "one record with all its modalities added or removed" in claim.statement
-    assert claim.sentence == "Not tested: no way." and claim.lower_bound is None
+    assert claim.sentence == "No way." and claim.lower_bound is None
+
+
+def test_a_recogniser_with_a_budget_is_read_and_its_claim_is_said_to_be_untested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    # Writing the network for use without torch takes longer than all else here.
+    monkeypatch.setattr("polyveil.tasks.recogniser_files.recogniser_files", lambda *_: {})
+    rng, rows, folder = np.random.default_rng(0), [], tmp_path / "data"
+    folder.mkdir()
+    for at in range(200):
+        cv2.imwrite(str(folder / f"{at}.png"), rng.integers(0, 255, (12, 12), dtype=np.uint8))
+        trace = rng.normal(size=(10, 3)).round(3).tolist()
+        row = {"file_name": f"{at}.png", "behaviour": trace, "person": f"person {at % 8}"}
+        rows.append(json.dumps(row))
+    (folder / "metadata.jsonl").write_text("\n".join(rows) + "\n")
+    values = table(training={"epochs": 1, "batch_size": 64})
+    values["data"] = {
+        "path": str(folder),
+        "validation": 0.45,
+        "inputs": {
+            "image": {"size": 12, "channels": 1},
+            "behaviour": {"steps": 10, "centre": [0.0] * 3, "scale": [1.0] * 3},
+        },
+    }
+    values["privacy"] = {"epsilon": 8.0}
+    whole = Plan.of(values)
+    polyveil.train(whole, tmp_path / "run", ledger=tmp_path / "ledger.db")
+    found = prepare_run(tmp_path / "run", whole, seed=0)
+    (claim,) = found.claims
+    assert claim.epsilon == pytest.approx(8.0, rel=0.02) and "several losses" in claim.sentence
+    assert found.system.description == "recogniser: tells 8 people apart by image and behaviour."
+    assert [one.name for one in found.steps] == ["membership", "evasion", "extraction", "backdoor"]
+    assert {"model inversion", "one-run audit"} <= {one.threat.id for one in found.untested}

@@ -59,7 +59,7 @@ def untested_claim(guarantee: Guarantee, reason: str) -> Claim:
         source=_ACCOUNTANT,
         epsilon=guarantee.epsilon,
         delta=guarantee.delta,
-        sentence=f"Not tested: {reason}.",
+        sentence=reason,
     )
 
 

@@ -37,8 +37,8 @@ _OTHER_PEOPLE = (
     "they differ without the model too, and a check of the attack says how much."
 )
 _NO_CANARIES = (
-    "planted records need a network whose classes they can be given to by label alone; a "
-    "recogniser learns people by several losses at once. The accountant's figure stands unattacked"
+    "Planted records are looked for in the gradients of a classifier; a recogniser learns by "
+    "several losses at once, for which there is no such audit."
 )
 
 

@@ -62,7 +62,7 @@ def read_run(folder: Path, plan: Plan) -> TrainedRun:
             "expected the project key of the account that trained it."
         )
     file = folder / report.models[0].file
-    model = network(plan.models[0], train)
+    model = network(work.plan.models[0], train)
     try:
         model.load_state_dict(load_file(file))
     except (OSError, RuntimeError, ValueError) as error:
