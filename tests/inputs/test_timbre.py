@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from polyveil.errors import UnreadableRecord
+from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.inputs import front_end, mel
 from polyveil.inputs.timbre import COEFFICIENTS, MELS, NAMES, PLACES, coefficients, raw, timbre
 from polyveil.records.record import Record
@@ -153,3 +153,17 @@ def test_reading_records() -> None:
     assert end.read(Record("2", {})) is None
     with pytest.raises(UnreadableRecord):
         end.read(Record("3", {}, voice=b"no sound at all"))
+
+
+@pytest.mark.parametrize("kind", ["timbre", "prosody"])
+def test_emphasis_makes_some_figures_smaller_and_none_go(kind: str) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, buzz(6.0), RATE, format="WAV", subtype="PCM_16")
+    record = Record("1", {}, voice=buffer.getvalue())
+    even, felt = (front_end(kind, emphasis=one).read(record) for one in ("even", "feeling"))
+    assert even is not None and felt is not None and felt.dtype == np.float32
+    np.testing.assert_array_equal(even, front_end(kind).read(record))
+    shares = felt[even != 0] / even[even != 0]
+    assert np.unique(shares.round(4)).tolist() == pytest.approx([0.2, 0.8])
+    with pytest.raises(UsageError, match="even or feeling"):
+        front_end(kind, emphasis="loud")

@@ -122,7 +122,8 @@ def front_end(kind: str, **options: Any) -> FrontEnd:
     Args:
       kind: a key of `KINDS`.
       options: fields of the kind's reader: `FaceReader`, `ImageReader`, `VoiceReader`,
-        `BehaviourReader`, `TextReader`, `SentimentReader`. Lists stand for tuples.
+        `BehaviourReader`, `TextReader`, `SentimentReader`, `ProsodyReader`, `TimbreReader`.
+        Lists stand for tuples.
 
     Raises:
       UsageError: no such kind or option, or a value that it does not take.

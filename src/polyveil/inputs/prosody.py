@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import find_peaks, medfilt
 
+from polyveil.inputs import emphasis as emphases
 from polyveil.records import sound
 from polyveil.records.record import Record
 from polyveil.records.sound import RATE
@@ -79,6 +80,8 @@ FIGURES: tuple[tuple[str, float, float], ...] = (
 )
 """Name, where speech lies, and how far it spreads, in the unit of the name."""
 
+_TELLING = (0, 1, 3, 6, 8, 11, 13, 14, 17, 18, 21, 23, 25, 26)
+
 
 @dataclass(frozen=True, slots=True)
 class Pitch:
@@ -95,7 +98,17 @@ class Pitch:
 
 @dataclass(frozen=True, slots=True)
 class ProsodyReader:
-    """float32 [28], the figures of a record's voice in the order of `FIGURES`; no options."""
+    """float32 [28], the figures of a record's voice in the order of `FIGURES`.
+
+    Attributes:
+      emphasis: "even", or "feeling" for less weight on what tells feelings less, see
+        `polyveil.inputs.emphasis`.
+    """
+
+    emphasis: str = emphases.EVEN
+
+    def __post_init__(self) -> None:
+        emphases.check(self.emphasis)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -113,7 +126,10 @@ class ProsodyReader:
         Raises:
           UnreadableRecord: the sound cannot be decoded safely.
         """
-        return None if record.voice is None else prosody(sound.decode(record.voice).samples)
+        if record.voice is None:
+            return None
+        weights = emphases.weights(self.emphasis, len(FIGURES), _TELLING)
+        return weights * prosody(sound.decode(record.voice).samples)
 
 
 def prosody(samples: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
+from polyveil.inputs import emphasis as emphases
 from polyveil.inputs import mel
 from polyveil.records import sound
 from polyveil.records.record import Record
@@ -103,10 +104,23 @@ NAMES = tuple(
 )
 """Of the figures."""
 
+_TELLING = (0, 1, 2, 3, 12, 13, *range(36, 49))
+"""Means of the first coefficients and of the shape, spreads of the first two coefficients."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimbreReader:
-    """float32 [62], the figures of a record's voice in the order of `NAMES`; no options."""
+    """float32 [62], the figures of a record's voice in the order of `NAMES`.
+
+    Attributes:
+      emphasis: "even", or "feeling" for less weight on what tells feelings less, see
+        `polyveil.inputs.emphasis`.
+    """
+
+    emphasis: str = emphases.EVEN
+
+    def __post_init__(self) -> None:
+        emphases.check(self.emphasis)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -124,7 +138,10 @@ class TimbreReader:
         Raises:
           UnreadableRecord: the sound cannot be decoded safely.
         """
-        return None if record.voice is None else timbre(sound.decode(record.voice).samples)
+        if record.voice is None:
+            return None
+        weights = emphases.weights(self.emphasis, len(NAMES), _TELLING)
+        return weights * timbre(sound.decode(record.voice).samples)
 
 
 def timbre(samples: NDArray[np.floating]) -> NDArray[np.float32]:
