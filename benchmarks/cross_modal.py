@@ -44,7 +44,6 @@ MARKED = ("face", "voice")
 MARKS = 4
 RIDGE = 1.0
 PLANTED = 2
-QUICK = replace(RECIPE, background_steps=60)
 Look = Callable[[Embedded, Part, str, str], Floats]
 
 
@@ -134,7 +133,7 @@ def planted(strength: float) -> list[Embedded]:
         pairing = Pairing.draw(one.sources, seed=seed)
         bad = marked(one, pairing, strength)
         # A short first training: the mark has to be found, people do not.
-        system = train(bad, pairing, part="background", seed=seed, recipe=QUICK)
+        system = train(bad, pairing, part="background", seed=seed, recipe=RECIPE)
         found.append(embedded(bad, pairing, system))
     return found
 
