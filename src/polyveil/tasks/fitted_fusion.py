@@ -12,8 +12,9 @@ import numpy as np
 from scipy.special import softmax
 
 from polyveil.errors import UsageError
+from polyveil.learn.multimodal.planned import multimodal
 from polyveil.learn.multimodal.prediction import predict
-from polyveil.learn.multimodal.run import MethodRun, multimodal
+from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.work import Work
 from polyveil.models.calibrated_fusion import CalibratedFusion
 from polyveil.tasks.classifier_files import Fitted

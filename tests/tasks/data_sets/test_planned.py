@@ -20,7 +20,7 @@ from small_sets import MADE, av_mnist, emo_db, less, tweets
 import polyveil
 from polyveil.errors import UsageError
 from polyveil.learn.modalities import Multimodal
-from polyveil.learn.multimodal.run import sizes
+from polyveil.learn.multimodal.planned import sizes
 from polyveil.learn.plan import Plan
 from polyveil.tasks.data_sets.layouts import LAYOUTS, named
 from polyveil.tasks.run_data import Sources, records

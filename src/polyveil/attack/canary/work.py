@@ -178,19 +178,19 @@ def procedure_of(work: Work) -> Auditable:
     plan, settled = work.plan.models[0], work.schedule
     if plan.name != MULTIMODAL:
         return WorkProcedure(work)
-    from polyveil.learn.multimodal import run
+    from polyveil.learn.multimodal import planned
     from polyveil.learn.multimodal.accounting import Rounds
 
-    method, data = run.method(plan), run.multimodal(work.train)
-    budget = run.budget(work.plan.privacy, settled.noise_multiplier, settled.delta)
+    method, data = planned.method(plan), planned.multimodal(work.train)
+    budget = planned.budget(work.plan.privacy, settled.noise_multiplier, settled.delta)
     if budget is None:
         raise NotPrivate("it was trained without noise: there is no claim to be put to the test.")
     releases = method.releases(len(data.inputs))
     rounds = Rounds(
         len(data), settled.rate, settled.steps, releases, settled.noise_multiplier, settled.delta
     )
-    options = run.options(work.plan.training)
-    return MethodProcedure(method, data, options, budget, rounds, run.sizes(plan))
+    options = planned.options(work.plan.training)
+    return MethodProcedure(method, data, options, budget, rounds, planned.sizes(plan))
 
 
 def _network(work: Work, number: int) -> nn.Module:

@@ -18,18 +18,12 @@ from polyveil.learn.averaging import WeightAverage
 from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
 from polyveil.learn.history import Measured
 from polyveil.learn.multimodal.planned import (
-    budget,
-    method,
     multimodal,
-    options,
-    sizes,
     training,
 )
 from polyveil.learn.multimodal.prediction import predict
 from polyveil.learn.progress import Listener, Progress, Stepped, Told
 from polyveil.learn.run import Job, count, even_steps
-
-__all__ = ["MethodRun", "budget", "method", "multimodal", "options", "sizes"]
 
 _KEEP_EVERY = 20.0
 """Seconds of work that a kill may cost."""
