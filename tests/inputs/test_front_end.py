@@ -22,6 +22,8 @@ FRONTS = [
     front_end("face", size=64),
     front_end("voice", seconds=0.5, mels=24, part=(0, 0.5)),
     front_end("behaviour", steps=32, keys="rows"),
+    front_end("timbre", emphasis="feeling"),
+    front_end("impression"),
 ]
 ids = pytest.mark.parametrize("front", FRONTS, ids=lambda front: front.kind)
 
