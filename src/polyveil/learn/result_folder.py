@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save
-from torch import Tensor
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 
-from polyveil.errors import UsageError
+from polyveil.errors import UsageError, WeightsError
 from polyveil.learn.curves import draw
 from polyveil.learn.model_card import model_card
 from polyveil.learn.outcome import TrainReport
@@ -79,6 +80,21 @@ def read_result(out: Path, job: str) -> TrainReport | None:
             "Choose another folder for a new run."
         )
     return report
+
+
+def load_weights(network: nn.Module, file: Path) -> nn.Module:
+    """The network with a run's weights, in evaluation mode.
+
+    Raises:
+      WeightsError: they are missing, damaged, or of another network.
+    """
+    try:
+        network.load_state_dict(load_file(file))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(
+            f"{file.name}: {type(error).__name__}; expected the weights that the run wrote."
+        ) from None
+    return network.eval()
 
 
 def _name(report: TrainReport, at: int) -> str:

@@ -11,15 +11,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from polyveil.attack.classifier import Classifier, call
-from polyveil.errors import UsageError, WeightsError
+from polyveil.errors import UsageError
 from polyveil.learn.modalities import Multimodal
 from polyveil.learn.objective import network
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.plan import Plan
-from polyveil.learn.result_folder import read_result
+from polyveil.learn.result_folder import load_weights, read_result
 from polyveil.learn.run_folder import RESULT, is_open
 from polyveil.learn.work import Work
 from polyveil.tasks.auditing.as_examples import ByModality
@@ -62,19 +60,13 @@ def read_run(folder: Path, plan: Plan) -> TrainedRun:
             "expected the project key of the account that trained it."
         )
     file = folder / report.models[0].file
-    model = network(work.plan.models[0], train)
-    try:
-        model.load_state_dict(load_file(file))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(
-            f"{file.name}: {type(error).__name__}; expected the weights that the run wrote."
-        ) from None
+    model = load_weights(network(work.plan.models[0], train), file)
     hashes = {
         one.file: hashlib.sha256((folder / one.file).read_bytes()).hexdigest()
         for one in report.models
     }
     calling = ByModality(tuple(train.inputs)) if isinstance(train, Multimodal) else call
-    return TrainedRun(report, work, Classifier(model.eval(), calling=calling), hashes)
+    return TrainedRun(report, work, Classifier(model, calling=calling), hashes)
 
 
 def is_run(folder: Path) -> bool:

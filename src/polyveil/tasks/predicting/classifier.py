@@ -10,11 +10,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
 
-from polyveil.errors import UsageError, WeightsError
+from polyveil.errors import UsageError
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.run_folder import RESULT, is_open
 from polyveil.records.record import Record
@@ -71,18 +68,3 @@ def finished(folder: Path) -> TrainReport:
             "identify."
         )
     return report
-
-
-def loaded(network: nn.Module, file: Path) -> nn.Module:
-    """The network with a run's weights, in evaluation mode.
-
-    Raises:
-      WeightsError: they are missing, damaged, or of another network.
-    """
-    try:
-        network.load_state_dict(load_file(file))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise WeightsError(
-            f"{file.name}: {type(error).__name__}; expected the weights that the run wrote."
-        ) from None
-    return network.eval()

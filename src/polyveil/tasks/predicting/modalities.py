@@ -16,13 +16,14 @@ from scipy.special import softmax
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.inputs import FrontEnd
 from polyveil.learn.outcome import TrainReport
+from polyveil.learn.result_folder import load_weights
 from polyveil.models.calibrated_fusion import CalibratedFusion
 from polyveil.models.multimodal import MultimodalClassifier, MultimodalConfig
 from polyveil.models.uncertainty import HybridUncertainty
 from polyveil.records.record import Record
 from polyveil.tasks.classifier_files import FACTS, SCHEMA, Fitted
 from polyveil.tasks.predicting.answer import Answer, Opinion
-from polyveil.tasks.predicting.classifier import Reading, loaded
+from polyveil.tasks.predicting.classifier import Reading
 
 _ITS_OWN = (
     "The network itself puts its modalities together; they were not calibrated. Weights by "
@@ -66,7 +67,7 @@ class ModalityClassifier:
                 f"run: {FACTS} is missing, damaged or of another version; expected {SCHEMA}."
             ) from None
         network = MultimodalClassifier(config)
-        loaded(network, folder / report.models[0].file)
+        load_weights(network, folder / report.models[0].file)
         return ModalityClassifier(report, ends, network, fitted)
 
     @property

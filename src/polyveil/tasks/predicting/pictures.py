@@ -16,13 +16,14 @@ from torch import nn
 from polyveil.errors import UnreadableRecord
 from polyveil.learn.labelled import as_shape
 from polyveil.learn.outcome import TrainReport
+from polyveil.learn.result_folder import load_weights
 from polyveil.learn.views import scaled
 from polyveil.models.fusion import fuse, inverse_error_weights, variance_weights
 from polyveil.models.registry import build
 from polyveil.records.picture import decode
 from polyveil.records.record import Record
 from polyveil.tasks.predicting.answer import Answer, Opinion
-from polyveil.tasks.predicting.classifier import Reading, loaded
+from polyveil.tasks.predicting.classifier import Reading
 
 _PIXELS = "image"
 
@@ -51,7 +52,7 @@ class PictureClassifier:
         return PictureClassifier(
             report,
             tuple(
-                loaded(
+                load_weights(
                     build(one.name, (channels, height, width), classes, **one.options),
                     folder / one.file,
                 )
