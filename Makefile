@@ -41,7 +41,7 @@ $(VENV)/.core: $(VENV)/.venv pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(BIN)/pip install -q -e ".[train,parquet,encrypt,export]" --group test
+	$(BIN)/pip install -q -e ".[train,parquet,encrypt,export,sentiment]" --group test
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test
@@ -51,7 +51,7 @@ $(VENV)/.check: $(VENV)/.test
 .venv-bench/.ready: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q --upgrade "pip>=25.1"
-	.venv-bench/bin/pip install -q -e ".[parquet,train,encrypt,export]" -r benchmarks/requirements.txt
+	.venv-bench/bin/pip install -q -e ".[parquet,train,encrypt,export,sentiment]" -r benchmarks/requirements.txt
 	@touch $@
 
 clean:

@@ -30,7 +30,7 @@ from scipy.special import softmax
 
 from _common import RESULTS
 from _fusion_tables import CONDITIONS, HELD, MEAN, printed, written
-from _multimodal_sets import CACHE, NAMES, Parts, parts
+from _multimodal_sets import CACHE, LAYOUTS, NAMES, Parts, parts
 from polyveil.learn.modalities import Multimodal
 from polyveil.learn.multimodal import Joint, Late, Options, predict, train
 from polyveil.models.calibration import Calibration, Temperature
@@ -44,8 +44,13 @@ from polyveil.report.reliability import reliability_svg
 
 OPTIONS = {
     "av_mnist": Options(epochs=3, batch_size=128, learning_rate=1e-3),
-    "imgtext_mvsa": Options(epochs=10, batch_size=32, learning_rate=1e-3),
-    "voice_emodb": Options(epochs=25, batch_size=32, learning_rate=1e-3),
+    "imgtext_mvsa": LAYOUTS["imgtext_mvsa"].plain,
+    "voice_emodb": LAYOUTS["voice_emodb"].plain,
+}
+NETWORK: dict[str, Mapping[str, Any]] = {
+    "av_mnist": {},
+    "imgtext_mvsa": LAYOUTS["imgtext_mvsa"].network,
+    "voice_emodb": LAYOUTS["voice_emodb"].network,
 }
 KEPT = CACHE / "fusion_seeds.json"
 SHARE, NOISE = 0.3, 3.0
@@ -206,7 +211,10 @@ def one_seed(name: str, seed: int) -> dict[str, Any]:
     data = parts(name, seed)
     options = replace(OPTIONS[name], seed=seed)
     started = time.process_time()
-    late, joint = (train(method, data.train, options).model for method in (Late(), Joint()))
+    late, joint = (
+        train(method, data.train, options, network=NETWORK[name]).model
+        for method in (Late(), Joint())
+    )
     spreads = {key: float(values.std()) for key, values in data.train.inputs.items()}
     tests = {
         one: answered(late, joint, spoiled(data.test, one, spreads, seed)) for one in CONDITIONS

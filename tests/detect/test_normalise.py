@@ -117,16 +117,16 @@ _HOSTILE = ["a ", "a-", "1 ", "O0", "\u200b", "a\u0301\u0301", "&amp;", "one ", 
 @pytest.mark.parametrize("unit", _HOSTILE)
 def test_time_is_linear(unit: str) -> None:
     text = unit * (200_000 // len(unit))
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in views(text):
         pass
-    assert time.perf_counter() - begun < 3.0
+    assert time.process_time() - begun < 3.0
 
 
 def test_a_caption_costs_microseconds() -> None:
     caption = "A man in a red shirt stands next to a woman who is climbing a wall at the gym ."
     normalise(caption)
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in range(200):
         normalise(caption)
-    assert (time.perf_counter() - begun) / 200 < 100e-6
+    assert (time.process_time() - begun) / 200 < 100e-6

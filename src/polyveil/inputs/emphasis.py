@@ -5,7 +5,7 @@ Within a budget every record's gradient is clipped and noised as a whole, so fig
 cost as much as those that say much. A smaller figure takes a smaller share, and whoever trains
 without a budget can still make up for it. Which figures tell feelings is taken from the literature
 on speech, not from a data set; how much less the others weigh was chosen on validation actors of
-EMO-DB, among five.
+EMO-DB, between values that were tried.
 
 Source: Eyben et al., The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for Voice Research and
 Affective Computing, IEEE TAC 7(2), 2016

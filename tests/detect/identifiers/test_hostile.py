@@ -41,14 +41,14 @@ def test_any_text_is_read_and_offsets_fit(text: str) -> None:
 def test_every_detector_is_linear_on_repeats(unit: str) -> None:
     view = normalise(unit * (8_000 // len(unit)))
     for detector in finder._DETECTORS:
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in detector.find(view):
             pass
-        assert time.perf_counter() - begun < 1.0, detector.__name__
+        assert time.process_time() - begun < 1.0, detector.__name__
 
 
 def test_a_megabyte_of_prose() -> None:
     prose = "The committee met in the large hall and spoke about the budget of the coming years. "
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert IdentifierFinder().find(prose * (1_000_000 // len(prose))) == []
-    assert time.perf_counter() - begun < 12.0
+    assert time.process_time() - begun < 12.0

@@ -68,16 +68,16 @@ def test_a_plan_says_all_that_its_layout_says() -> None:
     assert plan.data.path == Path("somewhere")
     assert plan.data.inputs is not None and list(plan.data.inputs) == ["spectrogram", "prosody"]
     spectrogram = plan.data.inputs["spectrogram"]
-    assert spectrogram["kind"] == "voice" and spectrogram["layout"] == "sequence"
+    assert spectrogram == {"kind": "timbre", "emphasis": "feeling"}
     assert training_plan(plan) == plan
     assert json.dumps(plan.public()) and "somewhere" not in json.dumps(plan.public())
 
 
 def test_a_plan_may_name_some_inputs_and_change_an_option() -> None:
-    asked = table("EMO-DB", data={"inputs": {"spectrogram": {"mels": 24}}})
+    asked = table("EMO-DB", data={"inputs": {"spectrogram": {"emphasis": "even"}}})
     inputs = training_plan(asked, "p").data.inputs
     assert inputs is not None and list(inputs) == ["spectrogram"]
-    assert (inputs["spectrogram"]["mels"], inputs["spectrogram"]["seconds"]) == (24, 2.0)
+    assert inputs["spectrogram"] == {"kind": "timbre", "emphasis": "even"}
     alone = training_plan(table("EMO-DB", data={"inputs": ["prosody"]}), "p").data.inputs
     assert alone is not None and list(alone) == ["prosody"]
 

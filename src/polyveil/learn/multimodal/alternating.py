@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from polyveil.errors import NotPrivate
 from polyveil.learn.multimodal import projection
@@ -31,6 +31,7 @@ from polyveil.learn.multimodal.options import Options
 from polyveil.learn.multimodal.paths import Path
 from polyveil.learn.multimodal.projection import MeanProjection, Projection, Protection
 from polyveil.learn.multimodal.steps import Steps
+from polyveil.models.multimodal.encoders import FixedEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class _Turn:
             model.encoder_of(name), model.head_of(name), tells=self._reads == projection.MEAN
         ).to(setting.labels.device)
         self._weight = model.head_of(name).linear.weight
+        self._columns = _columns(model.encoder_of(name), self._weight)
         self._features: Tensor | None = None
         self._gradient = torch.empty(0)
         self.steps: Steps = setting.steps(name, self._path, setting.rows(name), self._losses)
@@ -125,6 +127,8 @@ class _Turn:
         gradient = weight.grad
         if gradient is None:
             raise RuntimeError("the step left the shared head without a gradient.")
+        # Columns that this modality never fills hold noise alone, which others would have to read.
+        gradient.mul_(self._columns)
         # What the projection learns from is the gradient as it came, not what was left of it.
         self._gradient = gradient.to(torch.float64, copy=True)
         if protection is not None:
@@ -140,7 +144,7 @@ class _Turn:
         if self._reads == projection.MEAN:
             told = self.steps.told
             # In units of the features, which damping is stated in.
-            return None if told is None else told.unsqueeze(0) * math.sqrt(len(told))
+            return None if told is None else (told * self._columns) * math.sqrt(told.numel())
         if self._reads == projection.FEATURES:
             return self._features
         return self._gradient
@@ -150,3 +154,11 @@ class _Turn:
         if self._reads == projection.FEATURES:
             self._features = passed.features[present].double()
         return losses
+
+
+def _columns(encoder: nn.Module, weight: Tensor) -> Tensor:
+    """[1, width + 1], 1 for columns of a head that an encoder's features can reach, else 0."""
+    columns = torch.ones(1, weight.shape[1], dtype=weight.dtype, device=weight.device)
+    if isinstance(encoder, FixedEncoder):
+        columns[0, :-1] = encoder.fills
+    return columns

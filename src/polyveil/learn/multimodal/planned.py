@@ -35,7 +35,7 @@ PROJECTIONS: Mapping[str, Projection | None] = {
     "subspace": SubspaceProjection(),
     "none": None,
 }
-_SIZES = ("width", "channels")
+_SIZES = ("width", "channels", "vectors")
 _OPTIONS = ("method", "projection", *_SIZES)
 
 

@@ -112,6 +112,11 @@ class FixedEncoder(nn.Module):
             placed = basis[:numbers, : config.width].clone()
         self.register_buffer("placed", placed)
 
+    @property
+    def fills(self) -> Tensor:
+        """bool [width]: features that can be anything but 0. Public: it follows from shapes."""
+        return self.placed.ne(0).any(0)
+
     def forward(self, vectors: Tensor) -> Tensor:
         return torch.tanh(vectors @ self.placed)
 

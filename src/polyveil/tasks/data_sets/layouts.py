@@ -2,7 +2,9 @@
 """The data sets that polyveil knows by their layout: everything about one of them in one place.
 
 Settings of AV-MNIST were chosen on the validation part of seed 0, by alternating training at
-epsilon 1 among ten; EMO-DB and tweets were read in several ways, compared on validation records.
+epsilon 1 among ten. EMO-DB and tweets are so small that a budget is spent best on few numbers that
+are known to matter: inputs and settings were chosen on validation parts of seeds from 100 on, by
+alternating training, among about a hundred.
 CREMA-D and MVSA could not be tried: they have the settings of the nearest set that could.
 """
 
@@ -23,6 +25,10 @@ from polyveil.tasks.data_sets.mvsa import LABELS, find_mvsa, read_mvsa
 
 SMALL = MappingProxyType({"channels": (8, 16), "width": 32})
 """Noise is in proportion to the square root of how many numbers are learned."""
+
+_TWEET_INPUTS = MappingProxyType({"image": front_end("impression"), "text": front_end("sentiment")})
+_TWEET_NETWORK = MappingProxyType({"vectors": "fixed", "width": 39})
+"""A column of the head for each of their numbers, nothing else to learn."""
 
 _BY_ACTOR = ("Held out by actor: nobody is both trained and measured on.",)
 _BY_TWEET = (
@@ -51,11 +57,11 @@ MVSA = Layout(
     f"data/ and {LABELS}",
     find_mvsa,
     read_mvsa,
-    {"image": front_end("look"), "text": front_end("text", width=4096)},
+    _TWEET_INPUTS,
     shares=(0.1, 0.1),
-    plain=Options(epochs=15, batch_size=64),
-    private=Options(epochs=20, batch_size=512, optimizer="sgd", learning_rate=0.5),
-    network=SMALL,
+    plain=Options(epochs=60, batch_size=64, learning_rate=0.01),
+    private=Options(epochs=22, batch_size=1024, optimizer="sgd", learning_rate=0.5),
+    network=_TWEET_NETWORK,
     alike=True,
     held_out=_BY_TWEET,
 )
@@ -66,11 +72,11 @@ TWEETS = Layout(
     f"{tweets.PAIRS} (id, image, text, sentiment) and the pictures that it names",
     tweets.find_tweets,
     tweets.read_tweets,
-    {"image": front_end("look"), "text": front_end("text", width=4096)},
+    _TWEET_INPUTS,
     shares=(0.2, 0.2),
-    plain=Options(epochs=15, batch_size=64),
-    private=Options(epochs=20, batch_size=240, optimizer="sgd", learning_rate=0.5),
-    network=SMALL,
+    plain=Options(epochs=60, batch_size=64, learning_rate=0.01),
+    private=Options(epochs=22, batch_size=430, optimizer="sgd", learning_rate=0.5),
+    network=_TWEET_NETWORK,
     alike=True,
     held_out=_BY_TWEET,
 )
@@ -82,15 +88,15 @@ EMO_DB = Layout(
     find_emo_db,
     read_emo_db,
     {
-        # As a sequence of frames: told apart by its mean over time, better on validation actors
-        # than as a picture.
-        "spectrogram": front_end("voice", seconds=2.0, mels=40, over="whole", layout="sequence"),
-        "prosody": front_end("prosody"),
+        # What a spectrogram shows, in 62 numbers: on validation actors better than networks that
+        # had to learn to see it from a few hundred recordings.
+        "spectrogram": front_end("timbre", emphasis="feeling"),
+        "prosody": front_end("prosody", emphasis="feeling"),
     },
     shares=(1 / 7, 2 / 7),
-    plain=Options(epochs=30, batch_size=32),
-    private=Options(epochs=20, batch_size=96, optimizer="sgd", learning_rate=0.5),
-    network=SMALL,
+    plain=Options(epochs=60, batch_size=32, learning_rate=0.01),
+    private=Options(epochs=12, batch_size=130, optimizer="sgd", learning_rate=0.6),
+    network={"vectors": "fixed", "width": 90},
     held_out=_BY_ACTOR,
 )
 

@@ -33,7 +33,7 @@ def settled(plan: Plan) -> Plan:
     """The plan with all that its layout says of inputs stated; without a layout, as it is.
 
     Inputs that the plan names are those that are read, by the layout's options where it states
-    no other: inputs = ["prosody"], or inputs = {prosody = {}, spectrogram = {seconds = 3.0}}.
+    no other: inputs = ["prosody"], or inputs = {prosody = {}, spectrogram = {emphasis = "even"}}.
 
     Raises:
       UsageError: no such layout, or inputs that it does not have.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -159,14 +159,16 @@ def carry_out(
     """Trains and measures one cell.
 
     Args:
-      options: how long and in what steps; its seed is replaced by the cell's.
+      options: how long and in what steps; its seed is replaced by the cell's, and a step has at
+        most all records.
       network: sizes of `MultimodalConfig`, where they shall be others than its own.
 
     Raises:
       NotPrivate: this budget cannot be met.
     """
     budget = None if cell.epsilon is None else Budget(epsilon=cell.epsilon)
-    seeded = Options(**{**asdict(options), "seed": cell.seed})
+    size = min(options.batch_size, len(parts.train))
+    seeded = replace(options, seed=cell.seed, batch_size=size)
     # Equal for equal cells, so that a table can be made again; whoever releases a model draws one.
     secret = None if budget is None else hashlib.sha256(cell.name.encode()).digest()
     started = time.perf_counter()
