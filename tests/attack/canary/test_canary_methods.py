@@ -128,6 +128,18 @@ def test_noise_missing_from_one_modality_is_caught(
     assert "attack" in check.refuted_by
 
 
+def test_modalities_that_share_a_sample_cost_more_than_is_claimed(
+    records: Multimodal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The accounting takes every release for a sample of its own."""
+    steps = Setting.steps
+    monkeypatch.setattr(Setting, "steps", lambda self, name, *rest: steps(self, "all alike", *rest))
+    _, check = audit_method(
+        Alternating(), records, OPTIONS, Budget(epsilon=2.0), network=SIZES, canaries=CANARIES
+    )
+    assert "accountant" in check.refuted_by
+
+
 def _told_without_noise(steps: Steps) -> None:
     """The projection's mean feature leaves as it is, beside gradients that are noised."""
     engine: Any = steps._engine

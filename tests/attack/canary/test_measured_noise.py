@@ -44,3 +44,24 @@ def test_no_noise_at_all_is_seen() -> None:
 def test_too_few_samples_say_nothing_about_noise() -> None:
     scores, sampled, included = _seen(1.8, 0.06, 1)
     assert measure(scores, np.zeros_like(sampled), included).noise_multiplier is None
+
+
+@pytest.mark.parametrize(("rate", "canaries"), [(0.05, 300), (0.5, 200), (0.02, 1000)])
+def test_samples_of_their_own_are_not_taken_for_shared(rate: float, canaries: int) -> None:
+    draw = np.random.default_rng(0)
+    sampled = (draw.random((120, canaries)) < rate).astype(np.int64)
+    scores = draw.normal(size=sampled.shape) + 5 * sampled
+    assert measure(scores, sampled, np.ones(canaries, dtype=bool)).sharing == 1
+
+
+def test_releases_of_one_sample_are_counted_together() -> None:
+    draw = np.random.default_rng(1)
+    sampled = np.tile((draw.random((40, 300)) < 0.1).astype(np.int64), (3, 1))
+    seen = measure(draw.normal(size=sampled.shape) + sampled, sampled, np.ones(300, dtype=bool))
+    assert seen.sharing == 3
+    assert seen.samples(120) == 40
+
+
+def test_whole_batches_share_nothing_that_could_be_told() -> None:
+    sampled = np.ones((20, 50), dtype=np.int64)
+    assert measure(np.ones((20, 50)), sampled, np.ones(50, dtype=bool)).sharing == 1

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Noise and sampling rate of a training as they were seen, beside those that were stated.
+"""Noise, rate and independence of sampling as they were seen, beside those that were stated.
 
 The auditor, unlike the attacker, knows which canary was in which sample. So he can measure what the
-accountant was told: how often a record is sampled, and how far a sampled one stands out of the
-noise. That needs far fewer canaries than an attack, and sees noise that is too small by a tenth;
-but it believes that noise is fresh in every step, and that the mechanism is the one that the
-accountant knows. The attack believes nothing.
+accountant was told: how often a record is sampled, whether every release draws a sample of its own,
+and how far a sampled one stands out of the noise. That needs far fewer canaries than an attack, and
+sees noise that is too small by a tenth; but it believes that noise is fresh in every step, and that
+the mechanism is the one that the accountant knows. The attack believes nothing.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,6 +27,9 @@ CONFIDENCE = 0.998
 """Of each interval: a right training is contradicted by one once in a thousand."""
 _DEVIATIONS = 3.09
 _MOST = 1e6
+_BY_CHANCE = 1e-3
+_AT_ONCE = 500
+"""Releases whose samples are compared with all others at once: memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,13 @@ class Measured:
       noise_multiplier: noise standard deviation / length of a canary's part; None where too few
         were sampled to say. At most the true one if canaries are clipped, so never below it by
         more than chance.
+      sharing: most releases that were made of one and the same sample; 1 where each draws its own,
+        as a sum of sampled releases takes for granted.
     """
 
     rate: Interval
     noise_multiplier: Interval | None
+    sharing: int = 1
 
     def facts(self, stated: TrainingFacts) -> TrainingFacts:
         """The stated facts; where what was seen contradicts them for the worse, the mildest that
@@ -49,7 +56,17 @@ class Measured:
         noise = stated.noise_multiplier
         if self.noise_multiplier is not None:
             noise = min(noise, self.noise_multiplier.high)
-        return replace(stated, rate=rate, noise_multiplier=noise)
+        # Releases of one sample are one release, as loud as all of them together.
+        return replace(
+            stated,
+            rate=rate,
+            noise_multiplier=noise / math.sqrt(self.sharing),
+            steps=self.samples(stated.steps),
+        )
+
+    def samples(self, releases: int) -> int:
+        """How many samples so many releases are made of."""
+        return math.ceil(releases / self.sharing)
 
 
 def measure(scores: Floats, sampled: NDArray[np.integer], included: NDArray[np.bool_]) -> Measured:
@@ -62,7 +79,36 @@ def measure(scores: Floats, sampled: NDArray[np.integer], included: NDArray[np.b
     """
     inside = sampled[:, included]
     tries, met = inside.size, int(np.minimum(inside, 1).sum())
-    return Measured(clopper_pearson(met, tries, confidence=CONFIDENCE), _noise(scores, sampled))
+    return Measured(
+        rate=clopper_pearson(met, tries, confidence=CONFIDENCE),
+        noise_multiplier=_noise(scores, sampled),
+        sharing=_sharing(inside > 0),
+    )
+
+
+def _sharing(drawn: NDArray[np.bool_]) -> int:
+    """Most releases of one sample: those that have far more canaries in common than chance gives.
+
+    Args:
+      drawn: bool [releases, canaries that are in].
+    """
+    releases, canaries = drawn.shape
+    share = float(drawn.mean()) if drawn.size else 0.0
+    if releases < 2 or not 0 < share < 1:
+        return 1
+    from scipy.stats import binom
+
+    pairs = releases * (releases - 1) / 2
+    # Where chance alone gives nearly as much as equal samples do, nothing can be told.
+    most = max(float(binom.isf(_BY_CHANCE / pairs, canaries, share**2)), 0.5 * share * canaries)
+    drawn_in, group = drawn.astype(np.float32), np.arange(releases)
+    for start in range(0, releases, _AT_ONCE):
+        common = drawn_in[start : start + _AT_ONCE] @ drawn_in.T
+        for row, other in zip(*np.nonzero(common > most), strict=True):
+            first, second = group[start + row], group[other]
+            if first != second:
+                group[group == max(first, second)] = min(first, second)
+    return max(Counter(group.tolist()).values())
 
 
 def _noise(scores: Floats, sampled: NDArray[np.integer]) -> Interval | None:

@@ -185,12 +185,13 @@ class OneRunAudit:
 
     def check(self, evidence: OneRunEvidence) -> ClaimCheck:
         """The claim beside the accountant's answer and the attack's."""
-        facts, part = self.facts_seen(evidence), self._is_part(evidence)
+        facts, seen = self.facts_seen(evidence), evidence.measured()
+        watched = evidence.steps if seen is None else seen.samples(evidence.steps)
         best = max(self.bounds(evidence), key=lambda one: one.epsilon)
         return check_claim(
             self.claim_for(evidence),
             delta=self.facts.delta,
-            recomputed=facts.epsilon(evidence.steps) if part else facts.epsilon(),
+            recomputed=facts.epsilon(watched) if self._is_part(evidence) else facts.epsilon(),
             bound=best,
             steps=evidence.steps,
             of_steps=evidence.of_steps,
@@ -295,6 +296,10 @@ class OneRunAudit:
         if seen is not None:
             stated = {"stated": self.facts.rate}
             shown.append(Measure("sampling rate, as seen", seen.rate, "", baseline=stated))
+            apart = {"stated": 1.0}
+            shown.append(
+                Measure("releases made of one sample, at most", seen.sharing, "", baseline=apart)
+            )
         if seen is not None and seen.noise_multiplier is not None:
             stated = {"stated": self.facts.noise_multiplier}
             shown.append(
