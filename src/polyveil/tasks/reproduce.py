@@ -147,6 +147,13 @@ class _Call:
         return shlex.join(words)
 
 
+def _caveat(title: str) -> str:
+    from polyveil.tasks.reproducing import pamrl
+
+    whole = pamrl.OF_THE_SAME_KIND.get(title)
+    return _CAVEAT if whole is None else f"Its figures are of all of {whole}. {_CAVEAT}"
+
+
 def _cells(
     name: str, methods: Sequence[str], budgets: Sequence[float | None], seeds: int
 ) -> Iterator[Cell]:
@@ -175,7 +182,7 @@ def _table(found: Corpus, scored: Sequence[Scored], call: _Call, *, left: int) -
         rows=table.rows(scored),
         splits=table.splits(scored),
         commonest=table.commonest(scored),
-        paper=Paper(_SOURCE, _CAVEAT, tuple(one for one in pamrl.PRINTED if one.set == title)),
+        paper=Paper(_SOURCE, _caveat(title), pamrl.printed(title)),
         remarks=(*_REMARKS, *split.remarks, *found.records.remarks, *said),
         not_done=(*pamrl.NOT_DONE, *_NOT_DONE),
         left=left,

@@ -41,11 +41,20 @@ PRINTED = (
 )
 """In per cent; its unit of privacy and its delta are not stated there."""
 
+OF_THE_SAME_KIND = {"MVSA tweets": "MVSA"}
+"""Title of a set -> the paper's set that it is a part of."""
+
 NOT_DONE = (
-    "the paper's encoders (ResNet-18, BERT) with weights from elsewhere: networks here are small "
-    "and start from nothing, so that every figure is of the records alone",
+    "the paper's encoders (ResNet-18, BERT) with weights from elsewhere: networks here are small, "
+    "and where records are few they learn from fixed figures of them",
     "the paper's random split, which has the same actors on both sides",
 )
+
+
+def printed(title: str) -> tuple[Printed, ...]:
+    """What the paper prints for a set, or for the larger one that it is a part of."""
+    name = OF_THE_SAME_KIND.get(title, title)
+    return tuple(one for one in PRINTED if one.set == name)
 
 
 @dataclass(frozen=True, slots=True)
