@@ -13,6 +13,7 @@ from polyveil.report.threats import threat_table
 from polyveil.tasks import about
 from polyveil.tasks.options import Options
 from polyveil.tasks.personas import Personas, new_graph
+from polyveil.tasks.scan import SOUGHT_ONCE
 from polyveil.tasks.search import survey
 from polyveil.tasks.tally import Tally
 from polyveil.tasks.write_up import NOT_TESTED
@@ -38,6 +39,6 @@ def dry_run(source: Source, key: ProjectKey, options: Options) -> DesensitizeRep
         threats=threat_table(()),
         refusals=tally.refusals(),
         times=tally.times(),
-        not_tested=(_NOTHING, *NOT_TESTED),
+        not_tested=(_NOTHING, SOUGHT_ONCE, *NOT_TESTED),
         warnings=(_NOTHING,),
     )

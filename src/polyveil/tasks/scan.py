@@ -21,9 +21,14 @@ from polyveil.tasks.tally import Tally
 LISTED = 1000
 """Records that a report lists one by one, those with most findings first."""
 
+SOUGHT_ONCE = (
+    "A name that was found in one record was not looked for in the others, as 'desensitize' does: "
+    "it may replace more than is listed here."
+)
 NOT_TESTED = (
     "Voice, behaviour, text inside pictures, video and DICOM were not searched.",
     "What the detectors miss is not in this list.",
+    SOUGHT_ONCE,
 )
 
 

@@ -40,20 +40,33 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(demo.demo)
-app.command()(scan.scan)
-app.command()(desensitize.desensitize)
-app.command()(restore.restore)
-app.command(epilog=train.EPILOG)(train.train)
-app.command()(predict.predict)
-app.command(epilog=audit.EPILOG)(audit.audit)
-app.command(epilog=calibrate.EPILOG)(calibrate.calibrate)
-app.command()(enroll.enroll)
-app.command()(verify.verify)
-app.command()(identify.identify)
-app.command()(revoke.revoke)
-app.command(epilog=reproduce.EPILOG)(reproduce.reproduce)
-app.command()(models.models)
+_SHORT = {
+    demo.demo: "Desensitize a small real album that comes along.",
+    desensitize.desensitize: "Write a copy in which every person has one stand-in.",
+    train.train: "Train within a privacy budget and charge the ledger.",
+    predict.predict: "Ask a trained classifier about records.",
+    audit.audit: "Attack a model or released data; report what leaks.",
+    calibrate.calibrate: "Choose thresholds on some people, judge them on others.",
+    enroll.enroll: "Put people into a gallery as templates under a key.",
+    verify.verify: "Say whether the files are of the named person.",
+    identify.identify: "Say who of the gallery the probes are, or nobody known.",
+    revoke.revoke: "Erase a person's templates.",
+    models.models: "List the weights in use: data, licence, intact or not.",
+}
+"""In the list of commands, where the first sentence of the help would be cut off."""
+_EPILOGS = {
+    train.train: train.EPILOG,
+    audit.audit: audit.EPILOG,
+    calibrate.calibrate: calibrate.EPILOG,
+    reproduce.reproduce: reproduce.EPILOG,
+}
+for verb in (
+    *(demo.demo, scan.scan, desensitize.desensitize, restore.restore),
+    *(train.train, predict.predict, audit.audit),
+    *(calibrate.calibrate, enroll.enroll, verify.verify, identify.identify, revoke.revoke),
+    *(reproduce.reproduce, models.models),
+):
+    app.command(short_help=_SHORT.get(verb), epilog=_EPILOGS.get(verb))(verb)
 app.add_typer(ledger.ledger)
 
 
