@@ -41,6 +41,7 @@ class Predictions:
       guarantee: of the training, about the records that were trained on; None with `reason`.
       reason: why there is none; "" with one.
       not_done: plain sentences.
+      dry_run: how many records would be asked about, where nothing was done; None where it was.
     """
 
     job: Job
@@ -55,6 +56,7 @@ class Predictions:
     guarantee: Guarantee | None = None
     reason: str = ""
     not_done: tuple[str, ...] = (NOT_COVERED, FLATTERED)
+    dry_run: int | None = None
 
     @property
     def exit_code(self) -> int:
@@ -73,6 +75,9 @@ class Predictions:
 
     def summary(self) -> str:
         """A few lines for a person."""
+        if self.dry_run is not None:
+            asked = f"Would ask about {self.dry_run:,} records. Nothing was read or written."
+            return "\n".join([asked, self.weighing] if self.weighing else [asked])
         lines = [f"Answered {self.answered:,} records: {self._classes()}."]
         lines += self._measured()
         lines += [f"Refused: {count:,} × {reason}" for reason, count in self.refused.items()]

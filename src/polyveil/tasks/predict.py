@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -51,6 +51,7 @@ def predict(
     validation: str | Path | None = None,
     fusion: str | None = None,
     label: str = "label",
+    dry_run: bool = False,
     on_event: Listener = silence,
 ) -> Predictions:
     """Answers about every record that can be read, one JSON line each.
@@ -67,6 +68,7 @@ def predict(
       fusion: how modalities are weighed: "hybrid" (None), "entropy", "kl", "mean" or "learned".
         Needs `validation`.
       label: column of the class, in both.
+      dry_run: open the run and count the records; ask and write nothing.
       on_event: hears about records.
 
     Raises:
@@ -91,8 +93,10 @@ def predict(
     if validation is not None:
         on_event(Note("Choosing how modalities are weighed."))
         classifier = fitted_on(classifier, Path(validation), fusion or FUSIONS[0], label)
-    on_event(StageStarted("answer", len(questions)))
     asked = _Asked(classifier, questions, on_event)
+    if dry_run:
+        return replace(asked.report(started), dry_run=len(questions))
+    on_event(StageStarted("answer", len(questions)))
     with _whole(Path(out)) as file:
         for line in asked.lines():
             file.write(f"{line}\n")

@@ -123,6 +123,12 @@ def test_weights_are_kept_with_a_run_whose_held_out_labels_may_be_read(
     assert own.weighing.startswith("The network itself")
 
 
+def test_a_dry_run_writes_nothing(place: Path, tmp_path: Path) -> None:
+    report = polyveil.predict(place / "run", place / "test", tmp_path / "a.jsonl", dry_run=True)
+    assert report.dry_run == RECORDS and not list(tmp_path.iterdir())
+    assert report.summary().startswith("Would ask about 60 records.")
+
+
 def test_labels_are_not_needed(place: Path, tmp_path: Path) -> None:
     unlabelled = data_set(tmp_path / "unlabelled", seed=3, labelled=False)
     report = polyveil.predict(place / "run", unlabelled, tmp_path / "answers.jsonl")

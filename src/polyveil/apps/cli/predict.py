@@ -37,6 +37,9 @@ def predict(
         ),
     ] = None,
     label: Annotated[str, typer.Option(help="Column of the class, where there is one.")] = "label",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Open the run, count the records; write nothing.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Ask a trained classifier about records, and weigh its modalities by how uncertain each is.
@@ -48,7 +51,14 @@ def predict(
 
     with progress(quiet=json) as listen:
         report = polyveil.predict(
-            run, data, out, validation=validation, fusion=fusion, label=label, on_event=listen
+            run,
+            data,
+            out,
+            validation=validation,
+            fusion=fusion,
+            label=label,
+            dry_run=dry_run,
+            on_event=listen,
         )
     emit(report, as_json=json)
     raise typer.Exit(report.exit_code)
