@@ -22,7 +22,8 @@ import numpy as np
 from _common import table, write
 from polyveil.attack.canary.bound import default_guesses, one_run_bound
 from polyveil.attack.canary.claim import TrainingFacts
-from polyveil.attack.canary.one_run import OneRunAudit, OneRunEvidence
+from polyveil.attack.canary.evidence import OneRunEvidence
+from polyveil.attack.canary.one_run import OneRunAudit
 from polyveil.attack.canary.score import right_guesses
 from polyveil.privacy import gaussian
 

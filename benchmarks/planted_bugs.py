@@ -28,10 +28,11 @@ from _common import DATA, table, write
 from polyveil.attack.canary.bound import default_guesses, one_run_bound
 from polyveil.attack.canary.claim import TrainingFacts
 from polyveil.attack.canary.design import Canaries
+from polyveil.attack.canary.evidence import OneRunEvidence, watched
 from polyveil.attack.canary.mark_observer import MarkObserver
 from polyveil.attack.canary.marks import Marked
 from polyveil.attack.canary.observer import GradientObserver
-from polyveil.attack.canary.one_run import OneRunAudit, OneRunEvidence, watched
+from polyveil.attack.canary.one_run import OneRunAudit
 from polyveil.attack.canary.score import right_guesses
 from polyveil.attack.examples import Examples, joined
 from polyveil.learn import clipper

@@ -11,9 +11,10 @@ from torch.nn import functional
 
 from polyveil.attack.canary.claim import TrainingFacts
 from polyveil.attack.canary.design import Canaries
+from polyveil.attack.canary.evidence import watched
 from polyveil.attack.canary.mark_observer import MarkObserver
 from polyveil.attack.canary.marks import NAME, PULL, Marked
-from polyveil.attack.canary.one_run import OneRunAudit, watched
+from polyveil.attack.canary.one_run import OneRunAudit
 from polyveil.attack.examples import Examples, joined
 from polyveil.learn.private import PrivateTraining
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from polyveil.attack.canary.claim import TrainingFacts
-from polyveil.attack.canary.one_run import OneRunAudit, OneRunEvidence, enough_canaries
+from polyveil.attack.canary.evidence import OneRunEvidence
+from polyveil.attack.canary.one_run import OneRunAudit, enough_canaries
 from polyveil.attack.canary.work import WorkProcedure, audit_work
 from polyveil.attack.protocol import carry_out
 from polyveil.learn import clipper

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts
 from polyveil.attack.canary.design import Canaries
+from polyveil.attack.canary.evidence import OneRunEvidence
 from polyveil.attack.canary.one_run import (
     OneRunAudit,
-    OneRunEvidence,
     Procedure,
     enough_canaries,
 )

@@ -17,7 +17,7 @@ Source: Steinke, Nasr & Jagielski, NeurIPS 2023, https://arxiv.org/abs/2305.0884
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -27,8 +27,8 @@ from polyveil import _validate
 from polyveil.assess.measure import Measure
 from polyveil.attack.canary.bound import OneRunBound, default_guesses, one_run_bound, p_value
 from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts, check_claim, exceeds
-from polyveil.attack.canary.measured import Measured, measure
-from polyveil.attack.canary.score import membership, right_guesses
+from polyveil.attack.canary.evidence import OneRunEvidence
+from polyveil.attack.canary.score import right_guesses
 from polyveil.attack.guard import Guard
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Effort
@@ -53,65 +53,12 @@ _LEAST = 1e-3
 """Few steps may claim nothing at all; guesses are then chosen as for this epsilon."""
 
 
-class Watching(Protocol):
-    """What saw the steps: `MarkObserver` or `GradientObserver`."""
-
-    def watched(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(scores of the released gradients, of their differences), each [steps, m]."""
-        ...
-
-
 class Procedure(Protocol):
     """A training that can be carried out with canaries, as often as one likes."""
 
     def watch(self, *, canaries: int, seed: int, seconds: float | None) -> OneRunEvidence:
         """One run with so many canaries, and its controls, within about so many seconds."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class OneRunEvidence:
-    """One training, watched.
-
-    Attributes:
-      scores, differences: [steps, m], of spread 1 where a canary is not.
-      included: bool (m,), the coins.
-      rate: chance of a record to be in a step's sample.
-      steps, of_steps: watched, and of the whole training.
-      sampled: int [steps, m], how often each canary was in each sample; None where nobody knows.
-      twin: the same training without noise (positive control); None where there was none.
-      null: a training that saw no canary, beside the same coins (null control).
-      seconds, watching: of the audited training, and the part of it that watching took.
-      records, of_records: real ones that took part, and that there are; None: all.
-    """
-
-    scores: Floats = field(repr=False)
-    differences: Floats = field(repr=False)
-    included: NDArray[np.bool_] = field(repr=False)
-    rate: float
-    steps: int
-    of_steps: int
-    sampled: NDArray[np.int64] | None = field(default=None, repr=False)
-    twin: OneRunEvidence | None = field(default=None, repr=False)
-    null: OneRunEvidence | None = field(default=None, repr=False)
-    seconds: float = 0.0
-    watching: float = 0.0
-    records: int | None = None
-    of_records: int | None = None
-
-    def memberships(self) -> tuple[Floats, Floats]:
-        """ln odds of each canary by either score, each [m]."""
-        moved = max(2 * self.rate * (1 - self.rate), 1e-9)
-        return (
-            membership(self.scores, rate=self.rate),
-            membership(self.differences, rate=moved, signs=(1, -1)),
-        )
-
-    def measured(self) -> Measured | None:
-        """Rate and noise as they were seen; None where nobody knows who was sampled."""
-        if self.sampled is None:
-            return None
-        return measure(self.scores, self.sampled, self.included)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,31 +254,6 @@ class OneRunAudit:
             )
         share = evidence.watching / evidence.seconds if evidence.seconds else 0.0
         return (*shown, Measure("part of the training's time that watching took", share))
-
-
-def watched(
-    watch: Watching,
-    canaries: NDArray[np.bool_],
-    *,
-    rate: float,
-    of_steps: int,
-    sampled: NDArray[np.int64] | None = None,
-    twin: OneRunEvidence | None = None,
-    null: OneRunEvidence | None = None,
-) -> OneRunEvidence:
-    """Evidence from a loop of one's own.
-
-    Args:
-      watch: what saw the steps.
-      canaries: `Canaries.included`.
-      rate: chance of a record to be in a step's sample.
-      of_steps: of the training that the claim is about.
-      sampled: `MarkObserver.sampled()`.
-    """
-    scores, differences = watch.watched()
-    return OneRunEvidence(
-        scores, differences, canaries, rate, len(scores), of_steps, sampled, twin, null
-    )
 
 
 def enough_canaries(claimed: float, *, delta: float, most: int) -> int:

@@ -22,10 +22,10 @@ from polyveil.attack.canary import controlled
 from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts
 from polyveil.attack.canary.controlled import Auditable, Role, Watched, own_secret
 from polyveil.attack.canary.design import Canaries
+from polyveil.attack.canary.evidence import OneRunEvidence
 from polyveil.attack.canary.mark_observer import MarkObserver
 from polyveil.attack.canary.marks import Marked
 from polyveil.attack.canary.methods import MethodProcedure
-from polyveil.attack.canary.one_run import OneRunEvidence
 from polyveil.attack.examples import Examples
 from polyveil.attack.result import AttackResult
 from polyveil.errors import NotPrivate

@@ -69,11 +69,6 @@ def read_run(folder: Path, plan: Plan) -> TrainedRun:
     return TrainedRun(report, work, Classifier(model, calling=calling), hashes)
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds the result of a training."""
-    return folder.is_dir() and (folder / RESULT).is_file()
-
-
 def _report(folder: Path, plan: Plan) -> TrainReport:
     sources = Sources.of(plan)
     job = keyed("training job", plan.fingerprint(sources.data, str(sources.other)))
