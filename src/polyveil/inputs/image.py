@@ -50,15 +50,19 @@ class ImageReader:
         if record.image is None:
             return None
         pixels = picture.decode(record.image).pixels
-        if self.channels == 1:
-            pixels = grey(pixels)
-        elif pixels.ndim == 2:
-            pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+        pixels = grey(pixels) if self.channels == 1 else rgb(pixels)
         smaller = self.size * self.size < pixels.shape[0] * pixels.shape[1]
         how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         square = np.asarray(cv2.resize(pixels, (self.size, self.size), interpolation=how))
         channels = square.reshape(self.size, self.size, self.channels).transpose(2, 0, 1)
         return np.ascontiguousarray(channels, dtype=np.float32) / np.float32(255)
+
+
+def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 (height, width, 3) RGB or (height, width) grey -> (height, width, 3)."""
+    if pixels.ndim == 3:
+        return pixels
+    return np.repeat(pixels[:, :, None], 3, axis=2)
 
 
 def grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.detect.faces import look_at
+from polyveil.inputs.image import rgb
 from polyveil.inputs.look import HUES, SATURATIONS, VALUES, colours, towers
 from polyveil.records import picture
 from polyveil.records.finding import Box, Face
@@ -70,30 +71,28 @@ class ImpressionReader:
         """
         if record.image is None:
             return None
-        pixels = picture.decode(record.image).pixels
-        rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
-        return impression(np.ascontiguousarray(rgb))
+        return impression(np.ascontiguousarray(rgb(picture.decode(record.image).pixels)))
 
 
-def impression(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+def impression(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Figures of a picture, uint8 (height, width, 3) -> float32 (24,)."""
-    scale = min(1.0, LOOK / max(rgb.shape[:2]))
-    size = tuple(max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    shares = (colours(rgb) ** 2).reshape(HUES, SATURATIONS, VALUES)
+    scale = min(1.0, LOOK / max(pixels.shape[:2]))
+    size = tuple(max(1, round(side * scale)) for side in pixels.shape[1::-1])
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    shares = (colours(pixels) ** 2).reshape(HUES, SATURATIONS, VALUES)
     edges = [shares.sum(axis=(1, 2)), shares.sum(axis=(0, 2)), shares.sum(axis=(0, 1))]
     shown = [np.sqrt(edge) - np.sqrt(1 / len(edge)) for edge in edges]
     return np.concatenate([*shown, _people(small) / 2]).astype(np.float32)
 
 
-def _people(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _people(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """How many faces, how large, with which expression; zeros where there is none."""
-    height, width = rgb.shape[:2]
-    found = look_at(rgb, [Box(0.0, 0.0, float(width), float(height))])
+    height, width = pixels.shape[:2]
+    found = look_at(pixels, [Box(0.0, 0.0, float(width), float(height))])
     faces = sorted(found, key=_area, reverse=True)[:MANY]
     if not faces:
         return np.zeros(3 + len(EXPRESSIONS))
-    described = towers().faces(rgb, faces)
+    described = towers().faces(pixels, faces)
     shown = [[face.attributes["expression"][one] for one in EXPRESSIONS] for face in described]
     side = np.sqrt(min(1.0, _area(faces[0]) / (height * width)))
     return np.array([1.0, min(2.0, len(faces) / 3), side, *np.mean(shown, axis=0)])

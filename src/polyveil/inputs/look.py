@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyveil.detect.alignment import HEAD, AlignmentModel
+from polyveil.inputs.image import rgb
 from polyveil.records import picture
 from polyveil.records.record import Record
 
@@ -45,19 +46,18 @@ class LookReader:
         """
         if record.image is None:
             return None
-        pixels = picture.decode(record.image).pixels
-        rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
-        small = cv2.resize(rgb, (HEAD, HEAD), interpolation=cv2.INTER_AREA)
+        pixels = rgb(picture.decode(record.image).pixels)
+        small = cv2.resize(pixels, (HEAD, HEAD), interpolation=cv2.INTER_AREA)
         embedding = towers().image(np.asarray(small, dtype=np.uint8)[None])[0]
-        return np.concatenate([embedding, colours(rgb)])
+        return np.concatenate([embedding, colours(pixels)])
 
 
-def colours(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+def colours(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Square roots of the shares of pixels by hue, saturation and value: float32 [128], length 1.
 
     Roots, so that a difference of small shares counts beside one of large shares (Hellinger).
     """
-    hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
+    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
     bins, edges = [HUES, SATURATIONS, VALUES], [0, 180, 0, 256, 0, 256]
     counts = cv2.calcHist([hsv], [0, 1, 2], None, bins, edges).ravel()
     return np.asarray(np.sqrt(counts / counts.sum()), dtype=np.float32)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -33,8 +33,8 @@ from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted, sile
 
 if TYPE_CHECKING:
     from polyveil.tasks.predicting.answer import Answer
-    from polyveil.tasks.predicting.classifier import Classifier, Reading
-    from polyveil.tasks.predicting.questions import Questions
+    from polyveil.tasks.predicting.classifier import Classifier
+    from polyveil.tasks.predicting.questions import Question, Questions
 
 FUSIONS = ("hybrid", "entropy", "kl", "mean", "learned")
 MEASURED = 100_000
@@ -90,10 +90,11 @@ def predict(
 
     started, classifier = about.now(), opened(Path(run))
     questions = Questions.of(Path(data), classifier.report, label)
+    unfit: dict[str, int] = {}
     if validation is not None:
         on_event(Note("Choosing how modalities are weighed."))
-        classifier = fitted_on(classifier, Path(validation), fusion or FUSIONS[0], label)
-    asked = _Asked(classifier, questions, on_event)
+        classifier, unfit = fitted_on(classifier, Path(validation), fusion or FUSIONS[0], label)
+    asked = _Asked(classifier, questions, unfit, on_event)
     if dry_run:
         return replace(asked.report(started), dry_run=len(questions))
     on_event(StageStarted("answer", len(questions)))
@@ -103,20 +104,18 @@ def predict(
     return asked.report(started)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A record's id, what the network reads of it, and the class that it states."""
-
-    record: str
-    reading: Reading
-    stated: Any
-
-
 class _Asked:
     """A classifier that is being asked, and what came of it."""
 
-    def __init__(self, classifier: Classifier, questions: Questions, listen: Listener) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        questions: Questions,
+        unfit: Mapping[str, int],
+        listen: Listener,
+    ) -> None:
         self._classifier, self._questions, self._listen = classifier, questions, listen
+        self._unfit = {f"in validation: {reason}": count for reason, count in unfit.items()}
         self._classes = classifier.report.data.classes
         self._by_class = dict.fromkeys(self._classes, 0)
         self._refused: dict[str, int] = {}
@@ -160,20 +159,17 @@ class _Asked:
                 for name, right in self._beside.items()
             },
             unknown=self._unknown,
-            refused=self._refused,
+            refused={**self._refused, **self._unfit},
             guarantee=report.guarantee,
             reason=report.reason,
         )
 
-    def _readable(self) -> Iterator[_Question]:
-        for item, stated in self._questions:
+    def _readable(self) -> Iterator[Question]:
+        for item in self._questions.read(self._classifier.read):
             if isinstance(item, Refused):
                 self._refuse(item.reason)
-                continue
-            try:
-                yield _Question(item.id, self._classifier.read(item), stated)
-            except UnreadableRecord as error:
-                self._refuse(str(error))
+            else:
+                yield item
 
     def _refuse(self, reason: str) -> None:
         self._refused[reason] = self._refused.get(reason, 0) + 1
@@ -207,7 +203,7 @@ class _Asked:
         return class_metrics(together, np.array(self._labels, dtype=np.int64)).to_json()
 
 
-def _batched(items: Iterable[_Question], size: int) -> Iterator[list[_Question]]:
+def _batched(items: Iterable[Question], size: int) -> Iterator[list[Question]]:
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some

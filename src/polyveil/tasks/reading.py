@@ -8,6 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from polyveil.errors import UnreadableRecord
 from polyveil.inputs import FrontEnd
 from polyveil.learn.modalities import Example
@@ -21,7 +24,12 @@ _AT_ONCE = 64
 
 
 def example(record: Record, label: str, ends: Mapping[str, FrontEnd]) -> Example:
-    """A record as numbers, those modalities that it has.
+    """A record as numbers, and its class; raises as `read_inputs`."""
+    return Example(read_inputs(record, ends), label)
+
+
+def read_inputs(record: Record, ends: Mapping[str, FrontEnd]) -> dict[str, NDArray[np.float32]]:
+    """Modality -> numbers, of those that a record has.
 
     Raises:
       UnreadableRecord: one of them is broken, or it has none.
@@ -30,7 +38,7 @@ def example(record: Record, label: str, ends: Mapping[str, FrontEnd]) -> Example
     there = {name: one for name, one in inputs.items() if one is not None}
     if not there:
         raise UnreadableRecord(f"record: none of {', '.join(ends)}; expected one or more.")
-    return Example(there, label)
+    return there
 
 
 def side_by_side(work: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[Found]:

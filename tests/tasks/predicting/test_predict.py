@@ -93,6 +93,8 @@ def test_weights_follow_from_validation_records(place: Path, tmp_path: Path) -> 
     out = tmp_path / "answers.jsonl"
     report = polyveil.predict(place / "run", place / "test", out, validation=place / "validation")
     assert "58 labelled records" in report.weighing
+    unfit = [count for reason, count in report.refused.items() if "in validation" in reason]
+    assert unfit == [2]
     for one in answers(out):
         weights = [voice["weight"] for voice in one["by"].values()]
         assert sum(weights) == pytest.approx(1, abs=1e-5)

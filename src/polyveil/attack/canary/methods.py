@@ -188,13 +188,7 @@ class MarkedSetting(Setting):
         """As of the path alone; its canaries pull at their marks, and every release is seen."""
         marked = MarkedPath(path, losses, self.seen.canaries)
         steps = Setting.steps(self, name, marked, (*rows, self.which), marked.losses)
-        release, observe = steps.gradient, self.seen.observer(marked)
-
-        def seen_release() -> None:
-            release()
-            observe()
-
-        steps.gradient = seen_release  # type: ignore[method-assign]
+        steps.listener = self.seen.observer(marked)
         return steps
 
 

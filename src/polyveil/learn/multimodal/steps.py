@@ -44,6 +44,9 @@ class Steps:
       optimizer: over its other parameters.
       engine: over the path and the optimizer.
       losses: a batch of the engine's rows -> one loss a record.
+
+    Attributes:
+      listener: is called after every release, before anything is made of it.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Steps:
         self.path = path
         self._optimizer, self._engine, self._losses = optimizer, engine, losses
         self._batches = engine.batches()
+        self.listener: Callable[[], None] = lambda: None
 
     def gradient(self) -> None:
         """Puts the next step's gradient into `.grad`; noised, if anything is promised."""
@@ -66,6 +70,7 @@ class Steps:
         while self._engine.steps_done == done:
             self._engine.backward(self._losses(*next(self._batches)))
         self._in_units_of_the_bound()
+        self.listener()
 
     @property
     def told(self) -> Tensor | None:

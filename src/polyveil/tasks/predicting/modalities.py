@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from polyveil.errors import UnreadableRecord, UsageError
+from polyveil.errors import UsageError
 from polyveil.inputs import FrontEnd
+from polyveil.learn.multimodal.prediction import AT_ONCE
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.result_folder import load_weights
 from polyveil.models.calibrated_fusion import CalibratedFusion
@@ -24,6 +25,7 @@ from polyveil.records.record import Record
 from polyveil.tasks.classifier_files import FACTS, SCHEMA, Fitted
 from polyveil.tasks.predicting.answer import Answer, Opinion
 from polyveil.tasks.predicting.classifier import Reading
+from polyveil.tasks.reading import read_inputs
 
 _ITS_OWN = (
     "The network itself puts its modalities together; they were not calibrated. Weights by "
@@ -77,11 +79,7 @@ class ModalityClassifier:
 
     def read(self, record: Record) -> Reading:
         """See `Classifier`."""
-        found = {name: end.read(record) for name, end in self.ends.items()}
-        there = {name: one for name, one in found.items() if one is not None}
-        if not there:
-            raise UnreadableRecord(f"record: none of {', '.join(self.ends)}; expected one or more.")
-        return there
+        return read_inputs(record, self.ends)
 
     def answers(self, readings: Sequence[Reading]) -> list[Answer]:
         """See `Classifier`."""
@@ -133,6 +131,13 @@ class ModalityClassifier:
         self, readings: Sequence[Reading]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
         """Probabilities [modalities, records, classes], present [modalities, records], together."""
+        pieces = [self._few(readings[at : at + AT_ONCE]) for at in range(0, len(readings), AT_ONCE)]
+        alone, present, together = zip(*pieces, strict=True)
+        return np.concatenate(alone, 1), np.concatenate(present, 1), np.concatenate(together)
+
+    def _few(
+        self, readings: Sequence[Reading]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
         present = np.array([[name in one for one in readings] for name in self.ends], dtype=bool)
         inputs = {
             name: torch.from_numpy(

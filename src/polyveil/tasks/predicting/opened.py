@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.learn.labelled import class_name
 from polyveil.learn.plan import MULTIMODAL
-from polyveil.records.record import Record
+from polyveil.records.record import Refused
 from polyveil.tasks.predicting.classifier import Classifier, Reading, finished
 from polyveil.tasks.predicting.modalities import ModalityClassifier
 from polyveil.tasks.predicting.pictures import PictureClassifier
@@ -29,8 +30,10 @@ def opened(folder: Path) -> Classifier:
     return kind.of(folder, report)
 
 
-def fitted_on(classifier: Classifier, data: Path, rule: str, label: str) -> Classifier:
-    """The same with weights chosen on labelled records.
+def fitted_on(
+    classifier: Classifier, data: Path, rule: str, label: str
+) -> tuple[Classifier, dict[str, int]]:
+    """(the same with weights chosen on labelled records, reason -> records that were no help).
 
     Args:
       data: records that it was not trained on.
@@ -45,20 +48,21 @@ def fitted_on(classifier: Classifier, data: Path, rule: str, label: str) -> Clas
     classes = classifier.report.data.classes
     readings: list[Reading] = []
     labels: list[int] = []
-    for item, stated in Questions.of(data, classifier.report, label):
-        if not isinstance(item, Record):
+    refused: Counter[str] = Counter()
+    for item in Questions.of(data, classifier.report, label).read(classifier.read):
+        if isinstance(item, Refused):
+            refused[item.reason] += 1
             continue
         try:
-            name = class_name(stated, label)
-            reading = classifier.read(item)
-        except UnreadableRecord:
-            continue
-        if name in classes:
-            readings.append(reading)
-            labels.append(classes.index(name))
+            labels.append(classes.index(class_name(item.stated, label)))
+            readings.append(item.reading)
+        except UnreadableRecord as error:
+            refused[str(error)] += 1
+        except ValueError:
+            refused[f"{label}: a class that the network does not know."] += 1
     if not readings:
         raise UsageError(
             f"validation: no readable record whose {label} is one of the network's "
             f"{len(classes)} classes."
         )
-    return classifier.fit(rule, readings, np.array(labels, dtype=np.int64))
+    return classifier.fit(rule, readings, np.array(labels, dtype=np.int64)), dict(refused)

@@ -7,16 +7,34 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from polyveil.errors import UnreadableRecord
 from polyveil.learn.outcome import TrainReport
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import Source, open_source
 from polyveil.tasks.data_sets.labelled_set import LabelledSet
 from polyveil.tasks.data_sets.layouts import named
+from polyveil.tasks.predicting.classifier import Reading
+from polyveil.tasks.reading import side_by_side
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A record, read.
+
+    Attributes:
+      record: its id.
+      reading: what a network takes of it. Secret.
+      stated: what it says of its class; None for nothing. Secret.
+    """
+
+    record: str
+    reading: Reading = field(repr=False)
+    stated: Any = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,20 @@ class Questions:
     def __len__(self) -> int:
         refused = len(self.source.refused) if isinstance(self.source, LabelledSet) else 0
         return len(self.source) + refused
+
+    def read(self, how: Callable[[Record], Reading]) -> Iterator[Question | Refused]:
+        """Every record in order, several at once; what cannot be read is refused."""
+
+        def one(item: tuple[Record | Refused, Any]) -> Question | Refused:
+            found, stated = item
+            if isinstance(found, Refused):
+                return found
+            try:
+                return Question(found.id, how(found), stated)
+            except UnreadableRecord as error:
+                return Refused(found.id, "UnreadableRecord", str(error))
+
+        return side_by_side(one, self)
 
     def __iter__(self) -> Iterator[tuple[Record | Refused, Any]]:
         """(record, or why it cannot be read; what it says of its class, None for nothing)."""
