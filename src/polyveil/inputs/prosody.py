@@ -26,9 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import find_peaks, medfilt
 
-from polyveil.inputs import emphasis as emphases
-from polyveil.records import sound
-from polyveil.records.record import Record
+from polyveil.inputs.voice_figures import VoiceFigures
 from polyveil.records.sound import RATE
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -97,39 +95,15 @@ class Pitch:
 
 
 @dataclass(frozen=True, slots=True)
-class ProsodyReader:
-    """float32 [28], the figures of a record's voice in the order of `FIGURES`.
+class ProsodyReader(VoiceFigures):
+    """float32 [28], the figures of a record's voice in the order of `FIGURES`."""
 
-    Attributes:
-      emphasis: "even", or "feeling" for less weight on what tells feelings less, see
-        `polyveil.inputs.emphasis`.
-    """
+    count = len(FIGURES)
+    telling = _TELLING
 
-    emphasis: str = emphases.EVEN
-
-    def __post_init__(self) -> None:
-        emphases.check(self.emphasis)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(features,)."""
-        return (len(FIGURES),)
-
-    @property
-    def spread(self) -> float:
-        """A third of how far speech spreads."""
-        return 0.3
-
-    def read(self, record: Record) -> NDArray[np.float32] | None:
-        """The figures; None where the record has no voice.
-
-        Raises:
-          UnreadableRecord: the sound cannot be decoded safely.
-        """
-        if record.voice is None:
-            return None
-        weights = emphases.weights(self.emphasis, len(FIGURES), _TELLING)
-        return weights * prosody(sound.decode(record.voice).samples)
+    def figures(self, samples: NDArray[np.floating]) -> NDArray[np.float32]:
+        """See `prosody`."""
+        return prosody(samples)
 
 
 def prosody(samples: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -32,10 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
-from polyveil.inputs import emphasis as emphases
 from polyveil.inputs import mel
-from polyveil.records import sound
-from polyveil.records.record import Record
+from polyveil.inputs.voice_figures import VoiceFigures
 from polyveil.records.sound import RATE
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -109,39 +107,15 @@ _TELLING = (0, 1, 2, 3, 12, 13, *range(36, 49))
 
 
 @dataclass(frozen=True, slots=True)
-class TimbreReader:
-    """float32 [62], the figures of a record's voice in the order of `NAMES`.
+class TimbreReader(VoiceFigures):
+    """float32 [62], the figures of a record's voice in the order of `NAMES`."""
 
-    Attributes:
-      emphasis: "even", or "feeling" for less weight on what tells feelings less, see
-        `polyveil.inputs.emphasis`.
-    """
+    count = len(NAMES)
+    telling = _TELLING
 
-    emphasis: str = emphases.EVEN
-
-    def __post_init__(self) -> None:
-        emphases.check(self.emphasis)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(features,)."""
-        return (len(NAMES),)
-
-    @property
-    def spread(self) -> float:
-        """A third of how far speech spreads."""
-        return 0.3
-
-    def read(self, record: Record) -> NDArray[np.float32] | None:
-        """The figures; None where the record has no voice.
-
-        Raises:
-          UnreadableRecord: the sound cannot be decoded safely.
-        """
-        if record.voice is None:
-            return None
-        weights = emphases.weights(self.emphasis, len(NAMES), _TELLING)
-        return weights * timbre(sound.decode(record.voice).samples)
+    def figures(self, samples: NDArray[np.floating]) -> NDArray[np.float32]:
+        """See `timbre`."""
+        return timbre(samples)
 
 
 def timbre(samples: NDArray[np.floating]) -> NDArray[np.float32]:
