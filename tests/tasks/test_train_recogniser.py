@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,14 @@ def test_what_leaves_names_nobody_and_runs_without_torch(album: Path, tmp_path: 
     assert embedding.shape == (3, 8) and logits.shape == (3, PEOPLE)
 
 
-def test_a_share_of_the_people_stays_unseen(album: Path, tmp_path: Path) -> None:
+def test_a_share_of_the_people_stays_unseen(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of eight people a drawn key leaves fewer than two, or none out, once in 25 runs.
+    monkeypatch.setattr(
+        "polyveil.tasks.modalities.person_token",
+        lambda key, name: hashlib.sha256(name.encode()).hexdigest()[:32],
+    )
     half = polyveil.train(plan(album, data={"people": 0.5}), tmp_path / "run", dry_run=True)
     everyone = polyveil.train(plan(album), tmp_path / "run", dry_run=True)
     assert 2 <= len(half.data.classes) < len(everyone.data.classes) == PEOPLE

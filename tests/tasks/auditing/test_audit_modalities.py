@@ -65,7 +65,7 @@ def plan(folder: Path, method: str, privacy: dict[str, Any], *, epochs: int = 1)
     text = f"""
 [data]
 path = "data"
-validation = 0.35
+validation = 0.42
 inputs = {{image = {{size = 8, channels = 1}}, text = {{width = 32}}}}
 [model]
 name = "multimodal"
