@@ -3,24 +3,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import random
 import secrets
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
-# The same examples everywhere, so that a change is judged by what it changed. To look for new
-# ones: HYPOTHESIS_PROFILE=default make test.
+from steady import Steady, start_again
+
+# The same examples and the same secrets everywhere, so that a change is judged by what it changed.
+# To look for new ones: HYPOTHESIS_PROFILE=default make test.
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "steady")
 settings.register_profile("steady", derandomize=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+settings.load_profile(PROFILE)
 
 DATA = Path(
     os.environ.get("POLYVEIL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
@@ -54,13 +53,35 @@ def no_socket_outside_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     yield
 
 
+DRAWS = Steady()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def steady_secrets() -> Iterator[None]:
+    """What is drawn as a secret is drawn alike in every run; see `Steady`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if PROFILE == "steady":
+            patch.setattr(secrets, "token_bytes", DRAWS.token_bytes)
+            patch.setattr(secrets, "randbelow", DRAWS.randbelow)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def same_draws() -> None:
-    """Whoever draws from a global generator draws the same in every run, on every machine."""
-    random.seed(0)
-    np.random.seed(0)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+def same_draws(request: pytest.FixtureRequest) -> None:
+    """Every test draws the same, whichever tests ran before it and on whichever worker."""
+    start_again()
+    DRAWS.start(request.node.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """What several tests share draws the same, whichever of them asks for it first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with DRAWS.apart(f"{fixturedef.baseid} {fixturedef.argname} {getattr(request, 'param', '')}"):
+        return (yield)
 
 
 @pytest.fixture
@@ -77,32 +98,3 @@ def postgresql() -> Iterator[str]:
         base.execute(f"CREATE SCHEMA {schema}")
         yield f"{given}?options=-csearch_path%3D{schema}"
         base.execute(f"DROP SCHEMA {schema} CASCADE")
-
-
-class Enrolments:
-    """Stands for ids from the operating system: at the stated rate strangers ARE accepted, so a
-    test that draws its templates anew would fail about as often."""
-
-    def __init__(self) -> None:
-        self.drawn, self.process = 0, os.getpid()
-
-    def __call__(self) -> str:
-        self.drawn += 1
-        # Processes that enrol side by side must not draw alike.
-        other = 0 if os.getpid() == self.process else os.getpid()
-        return hashlib.sha256(b"%d %d" % (self.drawn, other)).hexdigest()[:32]
-
-
-@pytest.fixture(scope="session")
-def enrolments() -> Iterator[Enrolments]:
-    drawn = Enrolments()
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("gallery", "trials"):
-            patch.setattr(f"polyveil.recognize.{module}.new_enrolment", drawn)
-        yield drawn
-
-
-@pytest.fixture
-def same_templates(enrolments: Enrolments) -> None:
-    """Whichever tests ran before."""
-    enrolments.drawn = 0

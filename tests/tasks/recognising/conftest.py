@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_up import Place, fixed_key, names, rows_of, write
@@ -13,16 +12,8 @@ import polyveil
 from polyveil.report.calibration import CalibrationReport
 
 
-@pytest.fixture(autouse=True)
-def steady(same_templates: None) -> None:
-    """Templates are drawn alike in every run."""
-
-
 @pytest.fixture(scope="session")
-def calibrated(
-    tmp_path_factory: pytest.TempPathFactory, enrolments: Any
-) -> tuple[Place, CalibrationReport]:
-    enrolments.drawn = 0
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, CalibrationReport]:
     root = tmp_path_factory.mktemp("recognition")
     others = write(root / "others", rows_of(names(100)))
     staff = write(root / "staff", rows_of(names(12, "Staff"), sessions=1))
