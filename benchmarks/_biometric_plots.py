@@ -36,11 +36,12 @@ Curve = tuple[Sequence[float], Sequence[float]]
 def det_figure(name: str, curves: Mapping[str, Det], title: str) -> Path:
     """False rejects over false accepts, both as normal deviates; a dashed line for 'plain ...'."""
     with plt.rc_context(_STYLE):
-        figure, axes = plt.subplots(figsize=(4.6, 4.2))
+        figure, axes = plt.subplots(figsize=(4.6, 4.8), layout="constrained")
         for label, curve in curves.items():
             x, y = _thinned(*curve.probits())
             axes.plot(x, y, label=label, linestyle="--" if label.startswith("plain") else "-")
-        axes.plot(ndtri([0.001, 0.999]), ndtri([0.999, 0.001]), color="#999999", linewidth=0.8)
+        chance = ndtri([0.999, 0.001])
+        axes.plot(chance[::-1], chance, color="#999999", linewidth=0.8, label="chance")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(ndtri(TICKS), [f"{100 * one:g}" for one in TICKS])
         axes.set_xlim(ndtri(0.0007), ndtri(0.97))
@@ -48,7 +49,8 @@ def det_figure(name: str, curves: Mapping[str, Det], title: str) -> Path:
         axes.set_xlabel("false accepts, %")
         axes.set_ylabel("false rejects, %")
         axes.set_title(title, fontsize=9)
-        axes.legend(frameon=False, fontsize=7.5)
+        # Below the axes: within them it lies across the line of chance.
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=7.5)
         return _save(figure, name)
 
 
@@ -56,7 +58,11 @@ def curves_figure(name: str, panels: Mapping[str, Mapping[str, Curve]], xlabel: 
     """Panel -> line -> (x, y), shares of 1, side by side."""
     with plt.rc_context(_STYLE):
         figure, all_axes = plt.subplots(
-            1, len(panels), figsize=(2.6 * len(panels), 2.8), squeeze=False, sharex=True
+            *(1, len(panels)),
+            figsize=(2.6 * len(panels), 2.8),
+            squeeze=False,
+            sharex=True,
+            layout="tight",
         )
         for axes, (title, lines) in zip(all_axes[0], panels.items(), strict=True):
             for label, (x, y) in lines.items():
@@ -82,7 +88,6 @@ def _thinned(
 def _save(figure: plt.Figure, name: str) -> Path:
     IMAGES.mkdir(exist_ok=True)
     target = IMAGES / f"{name}.svg"
-    figure.tight_layout()
     figure.savefig(target, metadata={"Date": None})
     plt.close(figure)
     return target
