@@ -8,9 +8,11 @@ made up. One picture lies on its side with an EXIF orientation and GPS coordinat
 
 from __future__ import annotations
 
+import io
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -60,15 +62,28 @@ def write_album(album: Path) -> None:
     """The album as files: four pictures and metadata.jsonl. Writing it again changes nothing."""
     album.mkdir(parents=True, exist_ok=True)
     portrait = _photograph("astronaut.png").crop((50, 0, 430, 310))
-    portrait.save(album / ROWS[0]["file_name"], quality=95)
     sideways = (
         ImageOps.mirror(portrait).crop((20, 0, 360, 310)).transpose(Image.Transpose.ROTATE_90)
     )
-    sideways.save(album / ROWS[1]["file_name"], quality=95, exif=_exif())
-    portrait.crop((50, 0, 330, 300)).convert("L").save(album / ROWS[2]["file_name"])
-    _photograph("camera.png").save(album / ROWS[3]["file_name"])
+    grey = portrait.crop((50, 0, 330, 300)).convert("L")
     lines = (json.dumps(row, ensure_ascii=False) for row in ROWS)
-    (album / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    files = {
+        ROWS[0]["file_name"]: _encoded(portrait, "JPEG", quality=95),
+        ROWS[1]["file_name"]: _encoded(sideways, "JPEG", quality=95, exif=_exif()),
+        ROWS[2]["file_name"]: _encoded(grey, "PNG"),
+        ROWS[3]["file_name"]: _encoded(_photograph("camera.png"), "PNG"),
+        "metadata.jsonl": ("\n".join(lines) + "\n").encode(),
+    }
+    for name, content in files.items():
+        # Not touched if it is there: a file that is newer makes another job of the same command.
+        if not (album / name).is_file() or (album / name).read_bytes() != content:
+            (album / name).write_bytes(content)
+
+
+def _encoded(picture: Image.Image, format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return buffer.getvalue()
 
 
 def _photograph(name: str) -> Image.Image:
