@@ -92,6 +92,80 @@ def test_foreign_names_are_refused_one_by_one(crema: Path) -> None:
     assert len(data) == 4 and len(data.refused) == 1 and "holiday" not in data.refused[0].reason
 
 
+def test_what_file_managers_leave_is_no_clip_and_suffixes_may_be_written_otherwise(
+    crema: Path,
+) -> None:
+    with_frames(crema, folders=False, name="frames")
+    sounds, frames = crema / "AudioWAV", crema / "frames"
+    (sounds / f"{CLIPS[0]}.wav").rename(sounds / f"{CLIPS[0]}.WAV")
+    wave, rate = soundfile.read(sounds / f"{CLIPS[1]}.wav")
+    soundfile.write(sounds / f"{CLIPS[1]}.flac", wave, rate)
+    (sounds / f"{CLIPS[1]}.wav").unlink()
+    (frames / f"{CLIPS[0]}.jpg").rename(frames / f"{CLIPS[0]}.JPG")
+    (frames / f"{CLIPS[1]}.jpg").rename(frames / f"{CLIPS[1]}.jpeg")
+    for left in (sounds / f"._{CLIPS[0]}.wav", frames / f"._{CLIPS[0]}.jpg", frames / ".DS_Store"):
+        left.write_bytes(b"\0\5\x16\7")
+    (frames / ".thumbnails").mkdir()
+    (frames / "@eaDir").mkdir()
+    data = read_crema_d(crema)
+    assert len(data) == 4 and not data.refused
+    assert all(record.voice is not None for record in data.records)
+    assert [record.image is not None for record in data.records] == [True, True, True, False]
+    ends = {"face": front_end("image", size=16, channels=1), "voice": front_end("prosody")}
+    assert not data.read(ends).refused
+
+
+def test_frames_of_another_rate_are_found(crema: Path) -> None:
+    with_frames(crema, folders=True, name="Image-10-FPS")
+    (crema / "VideoFlash").mkdir()
+    assert read_crema_d(crema).records[0].image_name == f"Image-10-FPS/{CLIPS[0]}/00002.jpg"
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 414429\n"
+
+
+def test_pointers_in_place_of_files_are_named_as_such(crema: Path) -> None:
+    with_frames(crema, folders=False, name="frames")
+    for path in (crema / "AudioWAV").iterdir():
+        path.write_bytes(POINTER)
+    with pytest.raises(UsageError, match="AudioWAV/ holds git-lfs pointers"):
+        read_crema_d(crema)
+    (crema / "VideoFlash").mkdir()
+    (crema / "VideoFlash" / f"{CLIPS[0]}.flv").write_bytes(POINTER)
+    with pytest.raises(UsageError, match="VideoFlash/ holds git-lfs pointers"):
+        extract_frames(crema)
+
+
+def test_one_pointer_is_one_refusal(crema: Path) -> None:
+    with_frames(crema, folders=False, name="frames")
+    (crema / "AudioWAV" / f"{CLIPS[0]}.wav").write_bytes(POINTER)
+    found, _ = read_crema_d(crema).readable({"voice": front_end("prosody")})
+    assert len(found) == 3 and len(found.refused) == 1
+
+
+def test_a_clip_that_is_not_what_its_name_says_is_refused(crema: Path) -> None:
+    with_frames(crema, folders=False, name="frames")
+    sound(crema / "AudioWAV" / "1064_IEO_DIS_MD.wav", 200)
+    (crema / "AudioWAV" / "1064_TIE_SAD_XX.wav").write_bytes(b"")
+    soundfile.write(crema / "AudioWAV" / "1076_MTI_SAD_XX.wav", np.zeros(16_000), 16_000)
+    data = read_crema_d(crema)
+    assert len(data) == 6 and "all emotions" in data.refused[0].reason
+    assert len(data.read({"voice": front_end("voice")}).refused) == 3
+
+
+def test_the_command_in_the_message_makes_frames(crema: Path) -> None:
+    with pytest.raises(UsageError, match="no frames") as error:
+        read_crema_d(crema)
+    command = str(error.value).partition('-c "')[2].removesuffix('"')
+    (crema / "VideoFlash").mkdir()
+    (crema / "VideoFlash" / f"{CLIPS[0]}.flv").write_bytes(b"no video")
+    names: dict[str, object] = {}
+    exec(command.replace("CREMA-D", str(crema)).replace("print(", "made = ("), names)  # noqa: S102
+    assert names["made"] == 0
+    with pytest.raises(UsageError, match="no videos"):
+        extract_frames(str(crema / "AudioWAV"))
+
+
 def test_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="AudioWAV"):
         read_crema_d(tmp_path)

@@ -5,8 +5,13 @@
     VideoFlash/1001_DFA_ANG_XX.flv    the video of the same clip
 
 A picture of each clip comes from its frames, extracted beforehand: `FRAMES/<clip>.jpg`, or the
-middle one of `FRAMES/<clip>/*.jpg` (also .png), where FRAMES is one of `FOLDERS`. `extract_frames`
-makes the former from VideoFlash. A clip may lack its sound or its picture.
+middle one of `FRAMES/<clip>/*.jpg` (also .jpeg, .png), where FRAMES is one of `FOLDERS`, or another
+Image-NN-FPS. `extract_frames` makes the former from VideoFlash. Sounds may be FLAC. A clip may lack
+its sound or its picture; hidden files are passed over.
+
+Sounds and videos are kept with git-lfs: a download without it has pointers of 130 bytes in their
+place, and is refused as a whole. Of the clips that are known to be damaged, three are silent or
+empty, so that they refuse themselves; the fourth is refused by its name, see `DAMAGED`.
 
 Clips are tied, and held out, by actor. The published random split has the same 91 actors on both
 sides; pass `apart=False` to `LabelledSet.split` to compare with it.
@@ -17,14 +22,16 @@ Source: Cao et al., CREMA-D, IEEE Transactions on Affective Computing 5(4), 2014
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import cv2
 
 from polyveil import _disk
-from polyveil.errors import UsageError
+from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.records.record import Record, Refused
+from polyveil.records.regular_file import read_file
 from polyveil.tasks.data_sets.labelled_set import LabelledSet
 
 EMOTIONS = {
@@ -36,11 +43,19 @@ EMOTIONS = {
     "DIS": "disgust",
 }
 """Code in a clip's name -> its class."""
+DAMAGED = {"1064_IEO_DIS_MD": "a minute that holds all emotions of its sentence"}
+"""Clips that can be read and are not what their names say."""
 FOLDERS = ("frames", "Image-01-FPS", "VideoFlash")
 """Where frames are looked for, in this order."""
 
 _CLIP = re.compile(r"(\d{4})_([A-Z0-9]{3})_([A-Z]{3})_([A-Z]{1,2}|X)")
-_PICTURES = (".jpg", ".png")
+_PICTURES = (".jpg", ".jpeg", ".png")
+_SOUNDS = (".wav", ".flac")
+_POINTER = b"version https://git-lfs"
+_MAKE_FRAMES = (
+    'python -c "from polyveil.tasks.data_sets.crema_d import extract_frames; '
+    "print(extract_frames('CREMA-D'))\""
+)
 
 
 def find_crema_d(root: Path) -> tuple[Path, ...]:
@@ -54,29 +69,26 @@ def read_crema_d(root: Path) -> LabelledSet:
     Raises:
       UsageError: the folder has another layout, or holds no clip.
     """
-    sounds = root / "AudioWAV"
-    pictures = next((root / name for name in FOLDERS if _has_frames(root / name)), None)
-    if not sounds.is_dir():
+    if not (root / "AudioWAV").is_dir():
         raise UsageError("CREMA-D: expected a folder with AudioWAV/ and frames/ or VideoFlash/.")
-    if pictures is None:
-        raise UsageError(
-            "CREMA-D: no frames; expected frames/<clip>.jpg or frames/<clip>/*.jpg. Make them with "
-            "polyveil.tasks.data_sets.crema_d.extract_frames(root)."
-        )
+    sounds = _files(root / "AudioWAV", _SOUNDS)
+    _refuse_pointers("AudioWAV", sounds.values())
+    folder, pictures = _frames(root)
     records: list[Record] = []
     labels: list[str] = []
     ties: list[frozenset[str]] = []
     refused: list[Refused] = []
     # A clip whose sound is missing is still a clip: names come from both folders.
-    names = {path.stem for path in sounds.glob("*.wav")} | _clips(pictures)
-    for at, name in enumerate(sorted(names)):
-        found = _CLIP.fullmatch(name)
+    for at, name in enumerate(sorted(sounds.keys() | pictures.keys())):
+        found, reason = _CLIP.fullmatch(name), ""
         if found is None or found[3] not in EMOTIONS:
             reason = "name: expected actor_sentence_emotion_intensity, such as 1001_DFA_ANG_XX."
+        elif name in DAMAGED:
+            reason = f"clip: {DAMAGED[name]}; expected one emotion."
+        if found is None or reason:
             refused.append(Refused(f"clip {at}", "UnreadableRecord", reason))
             continue
-        sound = sounds / f"{name}.wav"
-        image = _frame(pictures, name)
+        image = pictures.get(name)
         records.append(
             Record(
                 f"clip {at}",
@@ -84,7 +96,7 @@ def read_crema_d(root: Path) -> LabelledSet:
                 image,
                 None if image is None else image.relative_to(root).as_posix(),
                 person=found[1],
-                voice=sound if sound.is_file() else None,
+                voice=sounds.get(name),
             )
         )
         labels.append(EMOTIONS[found[3]])
@@ -97,23 +109,30 @@ def read_crema_d(root: Path) -> LabelledSet:
         tuple(ties),
         tuple(f"actor {record.person}" for record in records),
         refused=tuple(refused),
-        remarks=(f"one frame a clip, from {pictures.name}",),
+        remarks=(f"one frame a clip, from {folder.name}",),
     )
 
 
-def extract_frames(root: Path) -> int:
+def extract_frames(root: str | Path) -> int:
     """Writes the middle frame of each VideoFlash/*.flv as frames/<clip>.jpg; returns how many.
 
     Frames that are there are kept, so that it may be run again; videos that cannot be decoded are
     passed over. The decoder is OpenCV's: run it on the files that CREMA-D's makers distribute, and
     on no stranger's.
+
+    Raises:
+      UsageError: there are no videos, or none was downloaded.
     """
     written = 0
-    target = root / "frames"
+    source, target = Path(root) / "VideoFlash", Path(root) / "frames"
+    videos = _files(source, (".flv",)) if source.is_dir() else {}
+    if not videos:
+        raise UsageError("CREMA-D: no videos; expected VideoFlash/<clip>.flv.")
+    _refuse_pointers("VideoFlash", videos.values())
     target.mkdir(exist_ok=True)
-    for video in sorted((root / "VideoFlash").glob("*.flv")):
-        out = target / f"{video.stem}.jpg"
-        if not out.exists() and (encoded := _middle_frame(video)) is not None:
+    for name in sorted(videos):
+        out = target / f"{name}.jpg"
+        if not out.exists() and (encoded := _middle_frame(videos[name])) is not None:
             _disk.write_whole(out, encoded)
             written += 1
     return written
@@ -137,23 +156,44 @@ def _middle_frame(video: Path) -> bytes | None:
     return bytes(encoded) if there else None
 
 
-def _has_frames(folder: Path) -> bool:
-    return folder.is_dir() and bool(_clips(folder))
+def _frames(root: Path) -> tuple[Path, dict[str, Path]]:
+    """(folder of frames, clip -> its picture)."""
+    places = (*(root / name for name in FOLDERS), *sorted(root.glob("Image-*-FPS*")))
+    for folder in filter(Path.is_dir, places):
+        inside = {
+            one.name: pictures[sorted(pictures)[len(pictures) // 2]]
+            for one in folder.iterdir()
+            if _CLIP.fullmatch(one.name) and one.is_dir() and (pictures := _files(one, _PICTURES))
+        }
+        if found := inside | _files(folder, _PICTURES):
+            return folder, found
+    raise UsageError(
+        "CREMA-D: no frames; expected frames/<clip>.jpg or frames/<clip>/*.jpg. Make them from "
+        f"VideoFlash/: {_MAKE_FRAMES}"
+    )
 
 
-def _clips(folder: Path) -> set[str]:
-    """Names of clips that have a picture, or a folder of pictures."""
-    return {
-        path.stem if path.is_file() else path.name
-        for path in folder.iterdir()
-        if path.suffix.lower() in _PICTURES or path.is_dir()
-    }
+def _files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """Stem -> file of one of these kinds, however its suffix is written; none that is hidden."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in suffixes and not path.name.startswith("."):
+            found.setdefault(path.stem, path)
+    return found
 
 
-def _frame(folder: Path, clip: str) -> Path | None:
-    for suffix in _PICTURES:
-        if (folder / f"{clip}{suffix}").is_file():
-            return folder / f"{clip}{suffix}"
-    inside = folder / clip
-    found = sorted(path for path in inside.glob("*") if path.suffix.lower() in _PICTURES)
-    return found[len(found) // 2] if found else None
+def _refuse_pointers(folder: str, files: Iterable[Path]) -> None:
+    """Refuses a folder of nothing but what git-lfs leaves in place of files."""
+    found = list(files)
+    if found and all(_is_pointer(path) for path in found):
+        raise UsageError(
+            f"CREMA-D: {folder}/ holds git-lfs pointers in place of the files. Get these with "
+            "'git lfs pull', or from the mirror that the makers name."
+        )
+
+
+def _is_pointer(path: Path) -> bool:
+    try:
+        return read_file(path, "clip", head=len(_POINTER)) == _POINTER
+    except UnreadableRecord:
+        return False
