@@ -39,7 +39,7 @@ def lines() -> list[str]:
         "",
     ]
     for name, command in verbs(group):
-        page += [f"## polyveil {name}", "", *paragraphs(command), *options(command)]
+        page += [f"## polyveil {name}", "", *paragraphs(command), *options(command), *more(command)]
     return page[:-1]
 
 
@@ -64,10 +64,31 @@ def options(command: Any) -> list[str]:
         names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
         if parameter.param_type_name == "argument":
             names = f"`{parameter.name.upper()}`"
-        value = getattr(parameter.default, "value", parameter.default)
-        default = "" if value is None or value is False else f"`{value}`"
-        rows.append(f"| {names} | {default} | {parameter.help or ''} |")
+        meaning = parameter.help or ""
+        if variable := getattr(parameter, "envvar", None):
+            meaning += f" (Environment variable: `{variable}`.)"
+        rows.append(f"| {names} | {default(parameter)} | {meaning} |")
     return [*rows, ""]
+
+
+def more(command: Any) -> list[str]:
+    """What the help says below the options; what stands in columns there does so here."""
+    page: list[str] = []
+    for block in filter(None, (command.epilog or "").split("\n\n")):
+        told = block.removeprefix("\b\n").splitlines()
+        columns = block.startswith("\b")
+        page += ["```text", *told, "```", ""] if columns else [" ".join(told), ""]
+    return page
+
+
+def default(parameter: Any) -> str:
+    """What holds without the option, as the help says it; "required" where nothing does."""
+    if parameter.required:
+        return "required"
+    value = getattr(parameter.default, "value", parameter.default)
+    if value is None or value is False or value == "":
+        return ""
+    return f"`{parameter.opts[0]}`" if value is True else f"`{value}`"
 
 
 if __name__ == "__main__":

@@ -98,6 +98,8 @@ def test_mistakes_are_one_line_and_exit_code_2(
 def test_help_explains_and_loads_no_database() -> None:
     for words in ((), ("show",), ("verify",), ("grant",)):
         assert "Usage" in run(*words, "--help").output
+    listed = run("--help").output.partition("Commands:")[2]
+    assert listed and "..." not in listed, "a sentence of the list is cut off"
     code = "import sys, polyveil.apps.cli.main; print({'sqlalchemy', 'rich'} & set(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -48,7 +48,7 @@ ledger = typer.Typer(
 )
 
 
-@ledger.command()
+@ledger.command(short_help="Show what was spent and what is left.")
 def show(
     data: Annotated[
         Path | None, typer.Option(help="Only this folder or file.", show_default=False)
@@ -70,7 +70,7 @@ def show(
         _print(view, as_json=json)
 
 
-@ledger.command()
+@ledger.command(short_help="Say whether anything was changed, removed or put back.")
 def verify(
     head: Annotated[
         str | None,
@@ -90,7 +90,7 @@ def verify(
     raise typer.Exit(check.exit_code)
 
 
-@ledger.command()
+@ledger.command(short_help="Set the privacy budget of a data set.")
 def grant(
     epsilon: Annotated[
         str, typer.Option(metavar="NUMBER", help="All runs together.", show_default=False)

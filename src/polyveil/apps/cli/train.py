@@ -33,8 +33,8 @@ EPILOG = """A plan is a small TOML file. The shortest one:
 [data]      path (or --data), label, validation (share or path), public_validation,
             size, classes, inputs (modalities), people (share that a recogniser is
             trained on), layout (CREMA-D, MVSA, tweets, EMO-DB, AV-MNIST)
-[model]     name (cnn, hierarchical-vit, recogniser, ...) and its options; two
-            [[model]] are fused
+[model]     name (scatter-linear, cnn, hierarchical-vit, recogniser, multimodal, ...) and
+            its options; two [[model]] are fused
 [fusion]    method: variance, inverse error, mean
 [privacy]   epsilon, delta, clipping, thresholds, quantile, mode
 [training]  epochs, batch_size, physical_batch, learning_rate, optimizer, momentum,
