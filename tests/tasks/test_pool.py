@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +57,23 @@ def test_the_stream_is_not_read_far_ahead(workers: int) -> None:
     next(results)
     assert len(taken) <= 64
     results.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", ["file", "module", "stdin"])
+def test_a_script_without_a_guard_is_run_once(way: str, tmp_path: Path) -> None:
+    rows = ({"text": f"Please call Maria Keller, room {room}."} for room in range(3))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import polyveil\n"
+        "print('begun', flush=True)\n"
+        "report = polyveil.scan('in', workers=2)\n"
+        "print(report.exit_code, len(report.refusals))\n"
+    )
+    words = {"file": [str(script)], "module": ["-m", "script"], "stdin": ["-"]}[way]
+    said = subprocess.run(
+        [sys.executable, *words], input=script.read_text(), cwd=tmp_path, text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (said.stdout.splitlines(), said.stderr) == (["begun", "1 0"], "")

@@ -4,7 +4,8 @@
 A decoder that crashes takes its process along. The chunk that was under way is then tried again
 record by record, each in a process of its own, so that the one that crashes is refused by name and
 its neighbours are done. At most `AHEAD` chunks a worker are under way, whatever the length of the
-stream. Workers come from a fork server: they start clean, whatever threads the caller has.
+stream. Workers come from a fork server: they start clean, whatever threads the caller has, and
+without the caller's main module: a script without a guard would begin anew in each of them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import forkserver
+from multiprocessing import forkserver, popen_forkserver, spawn
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
+from threading import Lock, get_ident
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
@@ -106,8 +111,43 @@ class Pool(Generic[Job, Result]):
 
     def _executor(self, workers: int) -> ProcessPoolExecutor:
         warm_up()
-        context = multiprocessing.get_context("forkserver")
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=self._start)
+        return ProcessPoolExecutor(workers, mp_context=_Context(), initializer=self._start)
+
+
+class _Worker(ForkServerProcess):
+    """A process that is told nothing of the caller's main module, since its work needs none."""
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> popen_forkserver.Popen:  # noqa: N802 - their name
+        with _without_main():
+            return popen_forkserver.Popen(process_obj)
+
+
+class _Context(ForkServerContext):
+    Process = _Worker
+
+
+_TELLING = Lock()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """What this thread tells a new process leaves the main module out; other threads tell it."""
+    with _TELLING:
+        thread, told = get_ident(), spawn.get_preparation_data
+
+        def telling(name: str) -> dict[str, Any]:
+            facts = dict(told(name))
+            if get_ident() == thread:
+                for main in ("init_main_from_name", "init_main_from_path"):
+                    facts.pop(main, None)
+            return facts
+
+        spawn.get_preparation_data = telling
+        try:
+            yield
+        finally:
+            spawn.get_preparation_data = told
 
 
 def warm_up() -> None:
