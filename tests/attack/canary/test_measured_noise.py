@@ -65,3 +65,22 @@ def test_releases_of_one_sample_are_counted_together() -> None:
 def test_whole_batches_share_nothing_that_could_be_told() -> None:
     sampled = np.ones((20, 50), dtype=np.int64)
     assert measure(np.ones((20, 50)), sampled, np.ones(50, dtype=bool)).sharing == 1
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.999])
+def test_noise_that_is_used_again_promises_nothing(kept: float) -> None:
+    """Also where it is not the same to the last bit, as under thresholds that move."""
+    draw = np.random.default_rng(2)
+    _, sampled, included = _seen(1.8, 0.06, 2)
+    fresh = draw.standard_normal((60, 300))
+    fresh[40:] = kept * fresh[39] + np.sqrt(1 - kept**2) * fresh[40:]
+    seen = measure(sampled + 1.8 * fresh, sampled, included)
+    assert seen.same_noise == 21
+    assert seen.facts(STATED).epsilon() == float("inf")
+
+
+def test_noise_of_its_own_is_not_taken_for_shared() -> None:
+    for seed in range(20):
+        assert measure(*_seen(1.8, 0.06, seed)).same_noise == 1
+    few = np.random.default_rng(0).normal(size=(5, 8))
+    assert measure(few, np.zeros((5, 8), np.int64), np.zeros(8, dtype=bool)).same_noise == 1

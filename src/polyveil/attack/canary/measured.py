@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Noise, rate and independence of sampling as they were seen, beside those that were stated.
+"""Noise, rate and independence of releases as they were seen, beside those that were stated.
 
 The auditor, unlike the attacker, knows which canary was in which sample. So he can measure what the
-accountant was told: how often a record is sampled, whether every release draws a sample of its own,
-and how far a sampled one stands out of the noise. That needs far fewer canaries than an attack, and
-sees noise that is too small by a tenth; but it believes that noise is fresh in every step, and that
-the mechanism is the one that the accountant knows. The attack believes nothing.
+accountant was told: how often a record is sampled, whether every release draws a sample and noise
+of its own, and how far a sampled one stands out of the noise. That needs far fewer canaries than an
+attack, and sees noise that is too small by a tenth; but it believes that the mechanism is the one
+that the accountant knows. The attack believes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ _DEVIATIONS = 3.09
 _MOST = 1e6
 _BY_CHANCE = 1e-3
 _AT_ONCE = 500
-"""Releases whose samples are compared with all others at once: memory stays bounded."""
+"""Releases that are compared with all others at once: memory stays bounded."""
+_SAME = 0.9
+"""Correlation above which two releases have one noise: copies have 1, fresh noise about 0."""
+_FEWEST = 30
+"""Canaries that are out, without which chance could correlate so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,14 @@ class Measured:
         more than chance.
       sharing: most releases that were made of one and the same sample; 1 where each draws its own,
         as a sum of sampled releases takes for granted.
+      same_noise: most releases under one and the same noise; 1 where each has its own. From any
+        two of them it can be taken off.
     """
 
     rate: Interval
     noise_multiplier: Interval | None
     sharing: int = 1
+    same_noise: int = 1
 
     def facts(self, stated: TrainingFacts) -> TrainingFacts:
         """The stated facts; where what was seen contradicts them for the worse, the mildest that
@@ -56,6 +63,8 @@ class Measured:
         noise = stated.noise_multiplier
         if self.noise_multiplier is not None:
             noise = min(noise, self.noise_multiplier.high)
+        if self.same_noise > 1:
+            noise = 0.0
         # Releases of one sample are one release, as loud as all of them together.
         return replace(
             stated,
@@ -83,6 +92,7 @@ def measure(scores: Floats, sampled: NDArray[np.integer], included: NDArray[np.b
         rate=clopper_pearson(met, tries, confidence=CONFIDENCE),
         noise_multiplier=_noise(scores, sampled),
         sharing=_sharing(inside > 0),
+        same_noise=_same_noise(scores[:, ~included].astype(np.float32)),
     )
 
 
@@ -101,14 +111,34 @@ def _sharing(drawn: NDArray[np.bool_]) -> int:
     pairs = releases * (releases - 1) / 2
     # Where chance alone gives nearly as much as equal samples do, nothing can be told.
     most = max(float(binom.isf(_BY_CHANCE / pairs, canaries, share**2)), 0.5 * share * canaries)
-    drawn_in, group = drawn.astype(np.float32), np.arange(releases)
-    for start in range(0, releases, _AT_ONCE):
-        common = drawn_in[start : start + _AT_ONCE] @ drawn_in.T
-        for row, other in zip(*np.nonzero(common > most), strict=True):
-            first, second = group[start + row], group[other]
-            if first != second:
-                group[group == max(first, second)] = min(first, second)
-    return max(Counter(group.tolist()).values())
+    return _largest_group(drawn.astype(np.float32), most)
+
+
+def _same_noise(idle: NDArray[np.float32]) -> int:
+    """Most releases under one noise: those that say the same of canaries that are in no sample.
+
+    Args:
+      idle: [releases, canaries that are out].
+    """
+    if idle.shape[1] < _FEWEST:
+        return 1
+    centred = idle - idle.mean(1, keepdims=True)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    # Without any noise there is nothing to be the same.
+    directions = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 0)
+    return _largest_group(directions, _SAME)
+
+
+def _largest_group(rows: NDArray[np.float32], most: float) -> int:
+    """How many rows belong together, at most: each with the first whose product with it is more
+    than `most`."""
+    group = np.arange(len(rows))
+    for start in range(0, len(rows), _AT_ONCE):
+        together = rows[start : start + _AT_ONCE] @ rows.T > most
+        for row, others in enumerate(together, start=start):
+            others[row] = True
+            group[row] = group[others.argmax()]
+    return max(Counter(group.tolist()).values(), default=1)
 
 
 def _noise(scores: Floats, sampled: NDArray[np.integer]) -> Interval | None:

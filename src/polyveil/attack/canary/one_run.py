@@ -247,6 +247,9 @@ class OneRunAudit:
             shown.append(
                 Measure("releases made of one sample, at most", seen.sharing, "", baseline=apart)
             )
+            shown.append(
+                Measure("releases under one noise, at most", seen.same_noise, "", baseline=apart)
+            )
         if seen is not None and seen.noise_multiplier is not None:
             stated = {"stated": self.facts.noise_multiplier}
             shown.append(
