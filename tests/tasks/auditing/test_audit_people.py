@@ -24,10 +24,8 @@ from polyveil.learn.modalities import Multimodal  # noqa: E402
 from polyveil.learn.objective import network  # noqa: E402
 from polyveil.learn.plan import Plan  # noqa: E402
 from polyveil.learn.work import Work  # noqa: E402
-from polyveil.privacy.guarantee import Guarantee  # noqa: E402
 from polyveil.tasks.auditing import people as module  # noqa: E402
 from polyveil.tasks.auditing.as_examples import ByModality, as_examples  # noqa: E402
-from polyveil.tasks.auditing.claimed_epsilon import untested_claim  # noqa: E402
 from polyveil.tasks.auditing.people import people_steps, strangers  # noqa: E402
 from polyveil.tasks.auditing.recipes import AsTheTarget  # noqa: E402
 from polyveil.tasks.auditing.run import prepare_run  # noqa: E402
@@ -112,15 +110,7 @@ def test_a_shadow_recogniser_is_trained_as_the_target(model: AuditedModel) -> No
     assert shadow.logits(half.inputs).shape == (40, 7)
 
 
-def test_an_untested_claim_says_what_it_is_of() -> None:
-    claim = untested_claim(
-        Guarantee(8.0, 1e-5, "record with all its modalities", covers=("the weights",)), "No way."
-    )
-    assert "one record with all its modalities added or removed" in claim.statement
-    assert claim.sentence == "No way." and claim.lower_bound is None
-
-
-def test_a_recogniser_with_a_budget_is_read_and_its_claim_is_said_to_be_untested(
+def test_a_recogniser_with_a_budget_is_read_and_its_claim_is_put_to_the_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxscript")
@@ -148,8 +138,14 @@ def test_a_recogniser_with_a_budget_is_read_and_its_claim_is_said_to_be_untested
     whole = Plan.of(values)
     polyveil.train(whole, tmp_path / "run", ledger=tmp_path / "ledger.db")
     found = prepare_run(tmp_path / "run", whole, seed=0)
-    (claim,) = found.claims
-    assert claim.epsilon == pytest.approx(8.0, rel=0.02) and "several losses" in claim.sentence
+    assert not found.claims
     assert found.system.description == "recogniser: tells 8 people apart by image and behaviour."
-    assert [one.name for one in found.steps] == ["membership", "evasion", "extraction", "backdoor"]
-    assert {"model inversion", "one-run audit"} <= {one.threat.id for one in found.untested}
+    names = ["claimed epsilon", "membership", "evasion", "extraction", "backdoor"]
+    steps = {one.name: one for one in found.steps}
+    assert sorted(steps) == sorted(names)
+    assert "model inversion" in {one.threat.id for one in found.untested}
+    tested = steps["claimed epsilon"].run(600.0)
+    (claim,), (attack,) = tested.claims, tested.attacks
+    assert "one record with all its modalities added or removed" in claim.statement
+    assert claim.lower_bound is not None and claim.recomputed == pytest.approx(8.0, rel=0.02)
+    assert "planted record" in attack.sentence

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from polyveil.attack.canary import controlled
 from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts
-from polyveil.attack.canary.controlled import Auditable, Role, Watched, own_secret
+from polyveil.attack.canary.controlled import Auditable, Opened, Role, Watched, own_secret
 from polyveil.attack.canary.design import Canaries
 from polyveil.attack.canary.evidence import OneRunEvidence
 from polyveil.attack.canary.mark_observer import MarkObserver
@@ -30,13 +30,16 @@ from polyveil.attack.examples import Examples
 from polyveil.attack.result import AttackResult
 from polyveil.errors import NotPrivate
 from polyveil.learn.labelled import Labelled
+from polyveil.learn.modalities import Multimodal
 from polyveil.learn.objective import network, pictures
-from polyveil.learn.plan import MULTIMODAL
+from polyveil.learn.plan import MULTIMODAL, RECOGNISER
 from polyveil.learn.private import PrivateTraining
 from polyveil.learn.rows import Rows, rows_for
 from polyveil.learn.run import in_units_of_threshold, optimizer, thresholds
 from polyveil.learn.views import views
 from polyveil.learn.work import Work
+
+_NO_CLAIM = "it was trained without noise: there is no claim to be put to the test."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class WorkProcedure:
         data = Examples({"image": torch.from_numpy(train.images)}, torch.from_numpy(train.labels))
         return Canaries.like(data, count=count, classes=len(train.classes), seed=seed)
 
-    def opened(self, number: int, made: Canaries, records: int) -> OpenedNetwork:
+    def opened(self, number: int, made: Canaries, records: int) -> Opened:
         """See `Auditable`."""
         work = self.work
         data = _joined(pictures(work.train), made, records)
@@ -122,7 +125,7 @@ class OpenedNetwork:
         self, made: Canaries, role: Role
     ) -> tuple[PrivateTraining, Marked, Rows, torch.optim.Optimizer]:
         """As `polyveil.learn.run` sets it up, with canaries."""
-        plan, settled, train = self.work.plan, self.work.schedule, self.work.train
+        plan, train = self.work.plan, self.work.train
         inside = np.flatnonzero(made.included)
         real = self.records
         chosen = torch.from_numpy(np.concatenate([np.arange(real), real + inside]))
@@ -132,22 +135,45 @@ class OpenedNetwork:
         rows = replace(rows_for(model, first, views=plan.training.augment), values=self.values)
         marked = Marked(rows.network, made.examples)
         used = optimizer(marked, plan.training)
-        private = PrivateTraining(
-            marked,
-            used,
-            (self.values[chosen], self.labels[chosen], which),
-            batch_size=min(settled.rate * len(chosen), len(chosen)),
-            epochs=settled.rate * settled.steps,
-            noise_multiplier=0.0 if role == "twin" else settled.noise_multiplier,
-            delta=settled.delta,
-            clipping=cast(Literal["per-layer", "flat"], plan.privacy.clipping),
-            thresholds=thresholds(plan.privacy),
-            mode=cast(Literal["sound", "paper"], plan.privacy.mode),
-            physical_batch=max(1, plan.training.physical_batch // plan.training.augment),
-            views=plan.training.augment,
-            secret=own_secret(made.seed, self.number, role),
-        )
+        own = (self.values[chosen], self.labels[chosen], which)
+        secret = own_secret(made.seed, self.number, role)
+        private = engine(self.work, marked, used, own, role, secret, plan.training.augment)
         return private, marked, rows, used
+
+
+def engine(
+    work: Work,
+    network: nn.Module,
+    adjusts: torch.optim.Optimizer,
+    rows: tuple[Tensor, ...],
+    role: Role,
+    secret: bytes,
+    views: int,
+) -> PrivateTraining:
+    """A settled run's engine on rows of records and canaries: its noise, rate, steps and clipping.
+
+    Args:
+      network: with marks; `adjusts` is over its parameters.
+      rows: tensors with one row a record.
+      secret: of the audit's own batches and noise.
+      views: rows that a record has in a batch of losses.
+    """
+    plan, settled, count = work.plan, work.schedule, len(rows[0])
+    return PrivateTraining(
+        network,
+        adjusts,
+        rows,
+        batch_size=min(settled.rate * count, count),
+        epochs=settled.rate * settled.steps,
+        noise_multiplier=0.0 if role == "twin" else settled.noise_multiplier,
+        delta=settled.delta,
+        clipping=cast(Literal["per-layer", "flat"], plan.privacy.clipping),
+        thresholds=thresholds(plan.privacy),
+        mode=cast(Literal["sound", "paper"], plan.privacy.mode),
+        physical_batch=max(1, plan.training.physical_batch // views),
+        views=views,
+        secret=secret,
+    )
 
 
 def audit_work(
@@ -158,7 +184,7 @@ def audit_work(
     seconds: float | None = None,
     seed: int = 0,
 ) -> tuple[AttackResult, ClaimCheck]:
-    """Audits a settled run on pictures, or of a classifier of several modalities.
+    """Audits a settled run on pictures, or of a classifier or recogniser of several modalities.
 
     Args:
       work: as `polyveil train` would carry it out.
@@ -176,6 +202,12 @@ def audit_work(
 def procedure_of(work: Work) -> Auditable:
     """How a settled run is carried out with canaries."""
     plan, settled = work.plan.models[0], work.schedule
+    if plan.name == RECOGNISER and isinstance(work.train, Multimodal):
+        from polyveil.attack.canary.recogniser import RecogniserProcedure
+
+        if not settled.noise_multiplier:
+            raise NotPrivate(_NO_CLAIM)
+        return RecogniserProcedure(work, work.train)
     if plan.name != MULTIMODAL:
         return WorkProcedure(work)
     from polyveil.learn.multimodal import planned
@@ -184,7 +216,7 @@ def procedure_of(work: Work) -> Auditable:
     method, data = planned.method(plan), planned.multimodal(work.train)
     budget = planned.budget(work.plan.privacy, settled.noise_multiplier, settled.delta)
     if budget is None:
-        raise NotPrivate("it was trained without noise: there is no claim to be put to the test.")
+        raise NotPrivate(_NO_CLAIM)
     releases = method.releases(len(data.inputs))
     rounds = Rounds(
         len(data), settled.rate, settled.steps, releases, settled.noise_multiplier, settled.delta

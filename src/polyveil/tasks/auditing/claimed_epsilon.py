@@ -52,17 +52,6 @@ def as_claim(check: ClaimCheck, guarantee: Guarantee) -> Claim:
     )
 
 
-def untested_claim(guarantee: Guarantee, reason: str) -> Claim:
-    """The same claim where no training with canaries was made."""
-    return Claim(
-        statement=_promise(guarantee),
-        source=_ACCOUNTANT,
-        epsilon=guarantee.epsilon,
-        delta=guarantee.delta,
-        sentence=reason,
-    )
-
-
 def _promise(guarantee: Guarantee) -> str:
     return (
         f"Differential privacy with ε = {guarantee.epsilon:.4g}, δ = {guarantee.delta:g}, for one "

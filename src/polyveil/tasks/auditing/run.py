@@ -8,17 +8,16 @@ from pathlib import Path
 from torch import nn
 
 from polyveil.attack.audited_model import AuditedModel
-from polyveil.attack.canary.one_run import THREAT as CLAIM
 from polyveil.attack.examples import Examples
 from polyveil.attack.plain_training import PlainTraining
 from polyveil.errors import UsageError
 from polyveil.learn.modalities import Data, Multimodal
 from polyveil.learn.objective import network
 from polyveil.learn.plan import MULTIMODAL, RECOGNISER, Plan
-from polyveil.report.audit import Claim, System, Untested
+from polyveil.report.audit import System, Untested
 from polyveil.tasks.auditing.as_examples import as_examples, incomplete
 from polyveil.tasks.auditing.battery import Step
-from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step, untested_claim
+from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step
 from polyveil.tasks.auditing.model import facts, prepared
 from polyveil.tasks.auditing.people import people_steps, strangers
 from polyveil.tasks.auditing.prepared import Prepared
@@ -35,10 +34,6 @@ _FUSION = (
 _OTHER_PEOPLE = (
     "Members are compared with the records that were held out: where those are of other people, "
     "they differ without the model too, and a check of the attack says how much."
-)
-_NO_CANARIES = (
-    "Planted records are looked for in the gradients of a classifier; a recogniser learns by "
-    "several losses at once, for which there is no such audit."
 )
 
 
@@ -58,15 +53,16 @@ def prepare_run(folder: Path, plan: Plan, *, seed: int) -> Prepared:
         facts={**facts(model), **_facts(run)},
         hashes=run.hashes,
     )
-    steps, claims, untested = _claim(run, seed=seed)
+    steps = _claim(run, seed=seed)
+    untested: tuple[Untested, ...] = ()
     if _is_recogniser(run):
-        more, why = people_steps(model, _strangers(run), seed=seed)
-        steps, untested = (*steps, *more), (*untested, *why)
+        more, untested = people_steps(model, _strangers(run), seed=seed)
+        steps = (*steps, *more)
     return prepared(
         model,
         system,
         steps,
-        claims,
+        (),
         seed=seed,
         untested=untested,
         warnings=_warnings(run),
@@ -128,16 +124,10 @@ def _facts(run: TrainedRun) -> dict[str, str | int]:
     return {**found, "records that lack a modality": lacking} if lacking else found
 
 
-def _claim(
-    run: TrainedRun, *, seed: int
-) -> tuple[tuple[Step, ...], tuple[Claim, ...], tuple[Untested, ...]]:
-    """What speaks to the run's promise, or why nothing does."""
+def _claim(run: TrainedRun, *, seed: int) -> tuple[Step, ...]:
+    """What speaks to the run's promise; nothing where it made none."""
     guarantee = run.report.guarantee
-    if guarantee is None:
-        return (), (), ()
-    if _is_recogniser(run):
-        return (), (untested_claim(guarantee, _NO_CANARIES),), (Untested(CLAIM, _NO_CANARIES),)
-    return (claimed_epsilon_step(run, guarantee, seed=seed),), (), ()
+    return () if guarantee is None else (claimed_epsilon_step(run, guarantee, seed=seed),)
 
 
 def _strangers(run: TrainedRun) -> Examples | None:
