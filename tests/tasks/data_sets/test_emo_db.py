@@ -22,6 +22,8 @@ def test_names_say_actor_and_emotion(tmp_path: Path, inside: str) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 8000)
     for name in ("03a01Fa", "03b10Wc", "16a05N", "readme"):
         soundfile.write(folder / f"{name}.wav", noise, 16_000, subtype="PCM_16")
+    for hidden in ("._03a01Fa.wav", ".DS_Store"):
+        (folder / hidden).write_bytes(b"\0\5\x16\7")
     data = read_emo_db(tmp_path)
     assert data.labels == ("happiness", "anger", "neutral")
     assert [record.person for record in data.records] == ["03", "03", "16"]

@@ -32,6 +32,29 @@ def test_a_folder_is_recognised_as_what_it_is(tmp_path: Path, name: str, inner: 
     assert set(found.labels) <= set(found.classes)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_folder_that_an_archive_unpacks_to_is_found(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "given"
+    MADE[name](root / "Unpacked 1")
+    for beside in (".hidden", "__MACOSX", "notes"):
+        (root / beside).mkdir()
+    MADE[name](root / "__MACOSX")
+    assert recognised(root) is named(name)
+    assert named(name).folders(root) == named(name).folders(root / "Unpacked 1") != ()
+
+
+def test_of_several_data_sets_none_is_chosen(tmp_path: Path) -> None:
+    emo_db(tmp_path / "a")
+    emo_db(tmp_path / "b")
+    with pytest.raises(UsageError, match=r"several data sets: a \(EMO-DB\), b \(EMO-DB\)"):
+        recognised(tmp_path)
+    assert not EMO_DB.folders(tmp_path)
+    MADE["tweets"](tmp_path / "c")
+    with pytest.raises(UsageError, match=r"c \(tweets\)"):
+        recognised(tmp_path)
+    assert named("tweets").folders(tmp_path) == (tmp_path / "c",)
+
+
 @pytest.mark.parametrize(("inside", "suffix"), [("wav", ".wav"), (".", ".flac"), ("dev", ".flac")])
 def test_emo_db_may_be_a_folder_of_recordings(tmp_path: Path, inside: str, suffix: str) -> None:
     assert len(EMO_DB.read(emo_db(tmp_path, inside=inside, suffix=suffix))) == 32

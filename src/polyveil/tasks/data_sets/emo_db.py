@@ -38,12 +38,11 @@ def find_emo_db(root: Path) -> tuple[Path, ...]:
     folder = root / "wav" if (root / "wav").is_dir() else root
     if not folder.is_dir():
         return ()
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in _SOUNDS)
-    return (folder,) if any(_NAME.fullmatch(path.stem) for path in paths) else ()
+    return (folder,) if any(_NAME.fullmatch(path.stem) for path in _sounds(folder)) else ()
 
 
 def read_emo_db(root: Path) -> LabelledSet:
-    """All recordings of a folder, or of its `wav/`; WAV or FLAC.
+    """All recordings of a folder, or of its `wav/`; WAV or FLAC, hidden files passed over.
 
     Raises:
       UsageError: the folder holds no recording.
@@ -54,8 +53,7 @@ def read_emo_db(root: Path) -> LabelledSet:
     records: list[Record] = []
     labels: list[str] = []
     refused: list[Refused] = []
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SOUNDS)
-    for at, path in enumerate(paths):
+    for at, path in enumerate(_sounds(folder)):
         name = f"recording {at}"
         found = _NAME.fullmatch(path.stem)
         if found is None:
@@ -73,4 +71,12 @@ def read_emo_db(root: Path) -> LabelledSet:
         tuple(frozenset({actor}) for actor in actors),
         actors,
         refused=tuple(refused),
+    )
+
+
+def _sounds(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _SOUNDS and not path.name.startswith(".")
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from polyveil.tasks.data_sets.labelled_set import LabelledSet, Split
 
 INNER = "dev"
 """A folder that holds nothing but a part of a set: looked into where the layout is not outside."""
+_UNASKED = frozenset(("__MACOSX", "@eaDir"))
+"""Folders that archivers and file servers write unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,25 @@ class Layout:
     held_out: tuple[str, ...] = ()
 
     def folders(self, root: Path) -> tuple[Path, ...]:
-        """The folders that hold its records: in `root`, or in what it calls `INNER`; or ()."""
+        """The folders that hold its records; or ().
+
+        In `root`, in what it calls `INNER`, or in the one folder of it that has this layout, such
+        as the folder that an archive unpacks to.
+        """
+        if found := self.at(root):
+            return found
+        inside = self.inside(root)
+        return self.at(inside[0]) if len(inside) == 1 else ()
+
+    def at(self, root: Path) -> tuple[Path, ...]:
+        """The folders that hold its records, in `root` or in what it calls `INNER`; or ()."""
         return self.find(root) or self.find(root / INNER)
+
+    def inside(self, root: Path) -> list[Path]:
+        """The folders of a root that have this layout."""
+        if not root.is_dir():
+            return []
+        return [path for path in sorted(root.iterdir()) if _readable(path) and self.at(path)]
 
     def read(self, root: Path) -> LabelledSet:
         """Its records, not yet decoded; each is read by itself.
@@ -71,3 +91,9 @@ class Layout:
         """A table's split; no tie runs between two parts."""
         validation, test = self.shares
         return records.split(validation=validation, test=test, seed=seed)
+
+
+def _readable(path: Path) -> bool:
+    """Whether it is a folder that somebody made, and that may be listed."""
+    unasked = path.name.startswith(".") or path.name in _UNASKED
+    return path.is_dir() and not unasked and os.access(path, os.R_OK | os.X_OK)

@@ -138,10 +138,16 @@ def recognised(root: Path, among: tuple[Layout, ...] = LAYOUTS) -> Layout:
     """The layout of a folder.
 
     Raises:
-      UsageError: the folder has none of them.
+      UsageError: the folder has none of them, or folders of several.
     """
-    found = next((one for one in among if one.folders(root)), None)
-    if found is None:
+    for one in among:
+        if one.at(root):
+            return one
+    inside = [(one, path.name) for one in among for path in one.inside(root)]
+    if len(inside) > 1:
+        said = ", ".join(f"{name} ({one.name})" for one, name in inside)
+        raise UsageError(f"data: a folder of several data sets: {said}. Pass the folder of one.")
+    if not inside:
         said = "; ".join(f"{one.name}: {one.expected}" for one in among)
         raise UsageError(f"data: none of the known layouts; expected one of these. {said}.")
-    return found
+    return inside[0][0]

@@ -53,8 +53,8 @@ def read_mvsa(root: Path) -> LabelledSet:
     records: list[Record] = []
     labels: list[str] = []
     refused: list[Refused] = []
-    for at, line in enumerate(_text(listing, _LABELS_LIMIT).splitlines()[1:], start=2):
-        if not line.strip():
+    for at, line in enumerate(_text(listing, _LABELS_LIMIT).splitlines(), start=1):
+        if not line.strip() or (at == 1 and line.split("\t")[0].strip().casefold() == "id"):
             continue
         name = f"{LABELS}:{at}"
         try:
