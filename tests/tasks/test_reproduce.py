@@ -18,6 +18,7 @@ import polyveil
 from polyveil.apps.cli.main import app
 from polyveil.errors import UsageError
 from polyveil.learn.multimodal import Options
+from polyveil.tasks.events import RecordDone, StageStarted
 from polyveil.tasks.reproducing import pamrl
 
 
@@ -84,7 +85,43 @@ def test_a_dry_run_counts_cells_and_writes_nothing(spoken: Path, tmp_path: Path)
         app, ["reproduce", "pamrl", "--data", str(spoken), "--out", str(out), "--dry-run"]
     )
     assert found.exit_code == 0 and "125 cells are still to be done" in found.stdout
+    assert "48 records read, 1 of them refused; 7 classes" in found.stdout
+    assert "1 × voice: its first bytes" in found.stdout
     assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_used_is_known_before_the_records_are_read(
+    spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "table"
+    out.write_text("a file")
+    monkeypatch.setattr(pamrl, "read", lambda *_: pytest.fail("the records were read"))
+    found = CliRunner().invoke(
+        app, ["reproduce", "pamrl", "--data", str(spoken), "--out", str(out)]
+    )
+    assert isinstance(found.exception, UsageError) and "expected a folder that" in str(
+        found.exception
+    )
+
+
+def test_what_is_asked_for_twice_is_one_cell(spoken: Path, tmp_path: Path) -> None:
+    made = polyveil.reproduce(
+        "pamrl", spoken, seeds=1, epsilons=[8, 8.0], methods=["joint", "joint"], dry_run=True
+    )
+    assert made.left == 2 and made.job.command.count("joint") == 1
+
+
+def test_refusals_are_told_by_reason(spoken: Path, tmp_path: Path) -> None:
+    out, heard = tmp_path / "table", []
+    made = polyveil.reproduce(
+        "pamrl", spoken, out, seeds=1, epsilons=[], methods=["joint"], on_event=heard.append
+    )
+    ((reason, count),) = made.refused.items()
+    assert count == 1 and reason.startswith("voice:")
+    assert json.loads((out / "table.json").read_text())["refused"] == made.refused
+    for text in (made.summary(), made.markdown(), (out / "table.html").read_text()):
+        assert f"1 × {reason}" in text
+    assert StageStarted("records", 48) in heard and heard.count(RecordDone("records")) == 48
 
 
 @pytest.mark.parametrize(
@@ -93,6 +130,8 @@ def test_a_dry_run_counts_cells_and_writes_nothing(spoken: Path, tmp_path: Path)
         ({"system": "other"}, "expected pamrl"),
         ({"methods": ["jiont"]}, "expected some of alternating"),
         ({"data": "."}, "none of the known layouts"),
+        ({"epsilons": [1.0, 0.0]}, "epsilon: 0; expected a finite number > 0"),
+        ({"epsilons": [float("nan")]}, "epsilon: nan"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -100,6 +139,6 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     asked = {"system": "pamrl", "data": spoken, "out": tmp_path / "table", **changes}
     if changes.get("data"):
-        asked["data"] = tmp_path
+        asked["data"] = tmp_path / "table"
     with pytest.raises(UsageError, match=message):
         polyveil.reproduce(**asked)  # type: ignore[arg-type]

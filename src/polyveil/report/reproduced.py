@@ -114,6 +114,7 @@ class Reproduced:
       not_done: what of the paper was not reproduced, and what else was not tried.
       left: cells that are still to be done; 0 in a finished table.
       times: training by method.
+      refused: reason -> records that were refused for it, the most frequent first.
     """
 
     job: Job
@@ -130,6 +131,7 @@ class Reproduced:
     not_done: tuple[str, ...] = ()
     left: int = 0
     times: tuple[StageTime, ...] = ()
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -177,7 +179,7 @@ class Reproduced:
 
     def summary(self) -> str:
         """The main sentences and figures, in plain text."""
-        lines = [self.title]
+        lines = [self.title, "", words.data(self), *words.refused(self)]
         if self.rows:
             lines += ["", *words.main(self), "", plain(self)]
         if self.left:

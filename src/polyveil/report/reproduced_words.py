@@ -14,6 +14,8 @@ from polyveil.report.spread import FEWEST, LEVEL, Spread, written
 if TYPE_CHECKING:
     from polyveil.report.reproduced import Reproduced, Row
 
+REASONS = 8
+"""Reasons of refusals that are told."""
 TEST = (
     f"a paired test over seeds, two-sided at {100 * LEVEL:.0f} % divided by the number of rivals, "
     "its variance widened because seeds share training records (Nadeau and Bengio 2003)"
@@ -48,6 +50,23 @@ def left(count: int) -> str:
     """Of a table that is not finished."""
     verb = "is" if count == 1 else "are"
     return f"{plural(count, 'cell')} {verb} still to be done; the same command goes on."
+
+
+def data(table: Reproduced) -> str:
+    """How many records there were, of how many classes."""
+    counts = table.job.counts
+    said = f"{table.set}: {plural(counts.records_read, 'record')} read"
+    if counts.records_refused:
+        said += f", {counts.records_refused:,} of them refused"
+    return f"{said}; {plural(table.classes, 'class', 'classes')}."
+
+
+def refused(table: Reproduced) -> list[str]:
+    """Why records were refused: the most frequent reasons, and how many had another."""
+    shown = list(table.refused.items())[:REASONS]
+    said = [f"Refused: {count:,} × {reason}" for reason, count in shown]
+    rest = sum(table.refused.values()) - sum(count for _, count in shown)
+    return [*said, f"Refused: {rest:,} for other reasons."] if rest else said
 
 
 def percent(spread: Spread) -> str:

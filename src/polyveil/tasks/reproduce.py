@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ from polyveil.tasks import about
 from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted, silence
 
 if TYPE_CHECKING:
+    from polyveil.tasks.data_sets.layout import Layout
     from polyveil.tasks.reproducing.cell import Cell, Scored
     from polyveil.tasks.reproducing.pamrl import Corpus
 
@@ -87,24 +90,30 @@ def reproduce(
     from polyveil.tasks.reproducing.cell import METHODS, carry_out
     from polyveil.tasks.reproducing.kept import KeptCells
 
+    wrong = [one for one in epsilons or () if not (isfinite(one) and one > 0)]
+    if wrong:
+        raise UsageError(f"epsilon: {wrong[0]:g}; expected a finite number > 0.")
     unknown = sorted(set(methods or ()) - set(METHODS))
     if unknown:
         raise UsageError(f"methods: {', '.join(unknown)}; expected some of {', '.join(METHODS)}.")
     started, listen = about.now(), on_event or silence
+    layout = pamrl.layout(Path(data))
+    budgets = tuple(dict.fromkeys(pamrl.EPSILONS if epsilons is None else epsilons))
+    rows = tuple(dict.fromkeys(methods or METHODS))
+    cells = list(_cells(layout.title, rows, (None, *budgets), seeds))
+    call = _Call(system, seeds, budgets, rows if methods else (), started)
     listen(Note("Reading the records."))
-    found = pamrl.corpus(Path(data))
-    budgets = tuple(pamrl.EPSILONS if epsilons is None else epsilons)
-    cells = list(_cells(found.layout.title, tuple(methods or METHODS), (None, *budgets), seeds))
-    call = _Call(system, seeds, budgets, tuple(methods or ()), started)
     if dry_run:
-        return _table(found, [], call, left=len(cells))
-    kept = KeptCells(Path(out), _fingerprint(Path(data), found))
+        return _table(pamrl.read(layout, Path(data), listen), [], call, left=len(cells))
+    # Before the records, which take minutes: a folder that cannot be used is known at once.
+    kept = KeptCells(Path(out), _fingerprint(Path(data), layout))
+    found = pamrl.read(layout, Path(data), listen)
     listen(StageStarted("cells", len(cells)))
     scored: list[Scored] = []
     for at, cell in enumerate(cells, 1):
         before = kept.scored(cell)
         if before is None:
-            layout, parts = found.layout, found.parts(cell.seed)
+            parts = found.parts(cell.seed)
             one = carry_out(cell, parts, layout.options(cell.epsilon), layout.network)
             kept.keep(one)
             scored.append(one)
@@ -119,10 +128,13 @@ def reproduce(
 
 def _write(made: Reproduced, out: Path) -> None:
     """What there is so far, so that a table can be read while it is made."""
+    from polyveil.tasks.reproducing.kept import writing
+
     text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
-    _disk.write_whole(out / "table.html", render_reproduced(made).encode(), mode=0o644)
-    _disk.write_whole(out / "table.md", made.markdown().encode(), mode=0o644)
-    _disk.write_whole(out / "table.json", f"{text}\n".encode(), mode=0o644)
+    with writing():
+        _disk.write_whole(out / "table.html", render_reproduced(made).encode(), mode=0o644)
+        _disk.write_whole(out / "table.md", made.markdown().encode(), mode=0o644)
+        _disk.write_whole(out / "table.json", f"{text}\n".encode(), mode=0o644)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +199,7 @@ def _table(found: Corpus, scored: Sequence[Scored], call: _Call, *, left: int) -
         not_done=(*pamrl.NOT_DONE, *_NOT_DONE),
         left=left,
         times=table.times(scored),
+        refused=dict(Counter(one.reason for one in found.records.refused).most_common()),
     )
 
 
@@ -213,10 +226,9 @@ def _job(found: Corpus, call: _Call) -> Job:
     return replace(job, command=call.command)
 
 
-def _fingerprint(data: Path, found: Corpus) -> str:
+def _fingerprint(data: Path, layout: Layout) -> str:
     """Of what a cell's figures follow from; more seeds go on with the same table."""
-    ends = {name: end.to_json() for name, end in found.layout.front_ends.items()}
-    layout = found.layout
+    ends = {name: end.to_json() for name, end in layout.front_ends.items()}
     options = [repr(layout.plain), repr(layout.private), dict(layout.network), layout.shares]
     hashes = [content_hash(folder) for folder in layout.folders(data)]
     text = json.dumps([hashes, ends, options, version("polyveil")], sort_keys=True)

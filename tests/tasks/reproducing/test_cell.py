@@ -105,11 +105,33 @@ def test_cells_survive_a_kill_and_a_torn_last_line(tmp_path: Path, scored: Score
     assert KeptCells(tmp_path, "table").scored(other.cell) is not None
 
 
+def test_a_last_line_that_is_torn_within_a_letter_costs_that_line_alone(
+    tmp_path: Path, scored: Scored
+) -> None:
+    KeptCells(tmp_path, "table").keep(scored)
+    path = tmp_path / CELLS
+    whole = path.read_bytes()
+    path.write_bytes(whole + '{"remarks": ["ε'.encode()[:-1])
+    assert KeptCells(tmp_path, "table").scored(scored.cell) is not None
+    assert path.read_bytes() == whole
+
+
+def test_a_table_of_which_nothing_was_finished_stands_in_nobodys_way(
+    tmp_path: Path, scored: Scored
+) -> None:
+    KeptCells(tmp_path, "records that could not be read")
+    KeptCells(tmp_path, "table").keep(scored)
+    assert KeptCells(tmp_path, "table").scored(scored.cell) is not None
+
+
 def test_another_table_or_a_damaged_one_is_refused(tmp_path: Path, scored: Scored) -> None:
     KeptCells(tmp_path, "table").keep(scored)
     with pytest.raises(UsageError, match="another folder"):
         KeptCells(tmp_path, "other")
     (tmp_path / CELLS).write_text("no json\n")
+    with pytest.raises(UsageError, match="damaged"):
+        KeptCells(tmp_path, "table")
+    (tmp_path / CELLS).write_text("[]\n")
     with pytest.raises(UsageError, match="damaged"):
         KeptCells(tmp_path, "table")
     (tmp_path / CELLS).write_text('{"table": "table"}\n{"cell": {}}\n')

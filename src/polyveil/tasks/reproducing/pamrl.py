@@ -19,6 +19,7 @@ from polyveil.report.reproduced import Printed
 from polyveil.tasks.data_sets import LabelledSet
 from polyveil.tasks.data_sets.layout import Layout
 from polyveil.tasks.data_sets.layouts import LAYOUTS, recognised
+from polyveil.tasks.events import Listener, RecordDone, StageStarted, silence
 
 TITLE = "Private alternating multimodal learning"
 EPSILONS = (1.0, 2.0, 4.0, 8.0)
@@ -91,19 +92,30 @@ class Corpus:
         return Parts(self.layout.title, part(split.train), part(split.validation), part(split.test))
 
 
+def layout(root: Path) -> Layout:
+    """Of the data set in a folder.
+
+    Raises:
+      UsageError: the folder has none of the known layouts.
+    """
+    return recognised(root, LAYOUTS)
+
+
 def corpus(root: Path) -> Corpus:
     """The data set in a folder.
 
     Raises:
       UsageError: the folder has none of the known layouts, or nothing in it can be read.
     """
-    return read(recognised(root, LAYOUTS), root)
+    return read(layout(root), root)
 
 
-def read(layout: Layout, root: Path) -> Corpus:
+def read(known: Layout, root: Path, listen: Listener = silence) -> Corpus:
     """A folder of a layout, decoded, and tied by what looks alike where the layout says so."""
-    found = layout.read(root)
-    records, everything = (found.with_near_pictures() if layout.alike else found).readable(
-        layout.front_ends
+    found = known.read(root)
+    found = found.with_near_pictures() if known.alike else found
+    listen(StageStarted("records", len(found)))
+    records, everything = found.readable(
+        known.front_ends, lambda done: listen(RecordDone("records"))
     )
-    return Corpus(layout, records, everything)
+    return Corpus(known, records, everything)
