@@ -45,6 +45,18 @@ def test_grant_and_show_fit_a_terminal_of_80_columns(folder: Path) -> None:
     assert run("show").output.count("\n") < result.output.count("\n")
 
 
+def test_no_figure_is_cut_off_in_a_window_of_any_width(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--epsilon", "1234.567891", "--delta", "1.234e-11", "--by", "Data office")
+    assert run("grant", str(folder / "faces"), *words).exit_code == 0
+    for width in ("40", "80", "200"):
+        monkeypatch.setenv("COLUMNS", width)
+        table = run("show").output
+        assert "budget ε" in table and "1.234e-11" in table
+        assert table.count("1234.567891") == 2, "the budget, and what is left of it"
+
+
 def test_json_and_the_head_alone(folder: Path) -> None:
     granted(folder)
     view = json.loads(run("show", "--json").stdout)

@@ -13,6 +13,7 @@ from polyveil.apps.cli import options
 from polyveil.apps.cli.output import emit
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -137,9 +138,23 @@ def _print(view: LedgerView, *, as_json: bool) -> None:
     if not view.accounts:
         console.print("nothing spent, nothing granted")
         return
-    console.print(_accounts(view.accounts))
+    _show(console, _accounts(view.accounts))
     if view.entries:
-        console.print(_history(view.entries))
+        _show(console, _history(view.entries))
+
+
+def _show(console: Console, table: Table) -> None:
+    """The table, wider than the window where it must be: a figure cut off would be another one."""
+    from rich.measure import Measurement
+
+    for column in table.columns:
+        if column.no_wrap:
+            cells = (column.header, *column.cells)
+            column.min_width = max(
+                Measurement.get(console, console.options, one).maximum for one in cells
+            )
+    least = Measurement.get(console, console.options, table).minimum
+    console.print(table, width=max(console.width, least), crop=False, no_wrap=True)
 
 
 def _accounts(accounts: tuple[Spent, ...]) -> Table:
@@ -207,7 +222,7 @@ def _table(*columns: str, folded: tuple[str, ...] = ()) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name not in folded)
     return table
