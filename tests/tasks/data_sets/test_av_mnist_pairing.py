@@ -56,6 +56,18 @@ def test_one_picture_more_changes_no_pair_and_one_clip_only_those_it_takes(tmp_p
     assert {again[image] for image in moved} <= {new} and len(moved) < 12
 
 
+@pytest.mark.parametrize("content", [b"", b"no sound"])
+def test_pairs_of_a_broken_clip_are_refused_one_by_one(tmp_path: Path, content: bytes) -> None:
+    root = digits_as_distributed(tmp_path)
+    broken = root / "recordings" / "0_ann_7.wav"
+    broken.write_bytes(content)
+    found = read(root)
+    lost = sum(record.voice == broken for record in found.records)
+    assert len(found) == 52 and lost
+    ends = {"image": front_end("image", size=28, channels=1), "sound": front_end("voice")}
+    assert len(found.read(ends).refused) == lost
+
+
 def test_pairs_are_spread_evenly(tmp_path: Path) -> None:
     root = digits_as_distributed(tmp_path)
     draw = np.random.default_rng(2)
