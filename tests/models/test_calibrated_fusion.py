@@ -72,3 +72,8 @@ def test_refusals() -> None:
         CalibratedFusion.fit("best", NAMES, probabilities, labels)
     with pytest.raises(UsageError, match="3 names for 2 modalities"):
         CalibratedFusion.fit("mean", ("a", "b", "c"), probabilities, labels)
+    with pytest.raises(UsageError, match="of one class"):
+        CalibratedFusion.fit("mean", NAMES, probabilities, np.zeros_like(labels))
+    present = np.array([[True] * 20, [True] * 9 + [False] * 11])
+    with pytest.raises(UsageError, match="image 20, sound 9; expected at least 10 each"):
+        CalibratedFusion.fit("mean", NAMES, probabilities, labels, present)

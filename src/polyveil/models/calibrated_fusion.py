@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from polyveil.errors import UsageError
 from polyveil.models import checks
-from polyveil.models.calibration import Calibration, Temperature
+from polyveil.models.calibration import LEAST, Calibration, Temperature
 from polyveil.models.fusion import Floats
 from polyveil.models.learned_weights import LearnedWeights
 from polyveil.models.present import EqualWeights, FusionRule, Mask
@@ -90,7 +90,8 @@ class CalibratedFusion:
           present: bool [modalities, records]; None: all.
 
         Raises:
-          UsageError: no such rule, shapes that do not fit, or too few records.
+          UsageError: no such rule, shapes that do not fit, too few records, or a single class:
+            on those a modality that always says it would take all.
         """
         checks.one_of("fusion", name, RULES)
         if len(modalities) != len(probabilities):
@@ -98,6 +99,7 @@ class CalibratedFusion:
                 f"fusion: {len(modalities)} names for {len(probabilities)} modalities; expected "
                 "one each."
             )
+        _enough(modalities, labels, present)
         calibration = Calibration.fit(probabilities, labels, present)
         warm = calibration.apply(probabilities, present)
         rule: FusionRule = EqualWeights()
@@ -145,6 +147,22 @@ class CalibratedFusion:
                 f"fusion: {type(error).__name__} while reading; expected what to_json wrote."
             ) from None
         return CalibratedFusion(value["name"], tuple(temperatures), calibration, rule)
+
+
+def _enough(
+    modalities: tuple[str, ...], labels: NDArray[np.integer[Any]], present: Mask | None
+) -> None:
+    """Refuses records that choose nothing; labels and mask may still not fit each other."""
+    if np.size(labels) and np.min(labels) == np.max(labels):
+        raise UsageError("fusion: every validation record is of one class; expected two or more.")
+    have = np.full(len(modalities), np.size(labels)) if present is None else np.sum(present, axis=1)
+    if have.shape == (len(modalities),) and have.min() < LEAST:
+        counts = ", ".join(
+            f"{name} {count:,}" for name, count in zip(modalities, have, strict=True)
+        )
+        raise UsageError(
+            f"fusion: validation records by modality: {counts}; expected at least {LEAST} each."
+        )
 
 
 def _rule(name: str, value: Mapping[str, Any]) -> FusionRule:

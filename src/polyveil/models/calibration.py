@@ -27,7 +27,8 @@ COLDEST, HOTTEST = 0.05, 20.0
 """Bounds of a fitted temperature: a model that knows nothing would want an infinite one."""
 
 _FLOOR = 1e-12
-_LEAST = 10
+LEAST = 10
+"""Validation records that a temperature is fitted on at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ class Temperature:
         """
         values = checked(np.asarray(probabilities)[None])[0]
         right = checked_labels(labels, *values.shape)
-        if len(values) < _LEAST:
+        if len(values) < LEAST:
             raise UsageError(
-                f"calibration: {len(values)} records; expected at least {_LEAST} validation "
+                f"calibration: {len(values)} records; expected at least {LEAST} validation "
                 "records with this modality."
             )
         # Here and not at the top: it takes a third of a second, which only a fit should pay.

@@ -13,6 +13,7 @@ from polyveil.privacy.guarantee import Guarantee
 from polyveil.report.codec import encode
 from polyveil.report.facts import Job
 from polyveil.report.figures import figure
+from polyveil.report.sentences import plural
 
 SCHEMA = "polyveil.predictions/1"
 NOT_COVERED = (
@@ -34,8 +35,8 @@ class Predictions:
       by_class: class -> how often it was the answer.
       weighing: how one answer came of several modalities or networks; "" where there is one.
       figures: of records that say their class, see `ClassMetrics.to_json`; None where none does.
-      beside: each modality by itself and their plain mean -> share that is right, of the labelled
-        records with two or more.
+      beside: each modality by itself -> share that is right of the labelled records that have it;
+        their plain mean -> the same of all labelled records. Empty where there is one modality.
       unknown: records that say a class which the network does not know.
       refused: reason -> records.
       guarantee: of the training, about the records that were trained on; None with `reason`.
@@ -76,11 +77,13 @@ class Predictions:
     def summary(self) -> str:
         """A few lines for a person."""
         if self.dry_run is not None:
-            asked = f"Would ask about {self.dry_run:,} records. Nothing was read or written."
-            return "\n".join([asked, self.weighing] if self.weighing else [asked])
-        lines = [f"Answered {self.answered:,} records: {self._classes()}."]
+            asked = (
+                f"Would ask about {plural(self.dry_run, 'record')}. Nothing was asked or written."
+            )
+            return "\n".join([asked, *self._refused(), *filter(None, [self.weighing])])
+        lines = [f"Answered {plural(self.answered, 'record')}: {self._classes()}."]
         lines += self._measured()
-        lines += [f"Refused: {count:,} × {reason}" for reason, count in self.refused.items()]
+        lines += self._refused()
         if self.weighing:
             lines.append(self.weighing)
         lines.append(
@@ -89,6 +92,9 @@ class Predictions:
             else f"About the records trained on: {self.guarantee.sentence}"
         )
         return "\n".join([*lines, *self.not_done]).replace("\u00a0", " ")
+
+    def _refused(self) -> list[str]:
+        return [f"Refused: {count:,} × {reason}" for reason, count in self.refused.items()]
 
     def _classes(self) -> str:
         most = sorted(self.by_class.items(), key=lambda one: -one[1])
@@ -100,18 +106,24 @@ class Predictions:
         found = self.figures
         lines = []
         if found is not None:
-            records = found["records"]
-            right = clopper_pearson(round(found["accuracy"] * records), records)
+            asked = found["records"]
+            right = clopper_pearson(round(found["accuracy"] * asked), asked)
             low, high = figure(right.low, "share"), figure(right.high, "share")
             lines.append(
-                f"Right: {figure(right.estimate, 'share')} [{low}, {high}] of {records:,} records "
-                f"that say their class; F1 {100 * found['weighted']['f1']:.1f} % weighted, "
+                f"Right: {figure(right.estimate, 'share')} [{low}, {high}] of the "
+                f"{plural(asked, 'record')} with a known class; "
+                f"F1 {100 * found['weighted']['f1']:.1f} % weighted, "
                 f"{100 * found['macro']['f1']:.1f} % macro; calibration error "
                 f"{100 * found['ece']:.1f} %."
             )
         if self.beside:
-            said = [f"{name} {figure(one.estimate, 'share')}" for name, one in self.beside.items()]
+            said = [
+                f"{name} {figure(one.estimate, 'share')} of {one.n:,}"
+                for name, one in self.beside.items()
+            ]
             lines.append(f"By itself: {', '.join(said)}.")
         if self.unknown:
-            lines.append(f"{self.unknown:,} records say a class that the network does not know.")
+            lines.append(
+                f"A class that the network does not know: {plural(self.unknown, 'record')}."
+            )
         return lines

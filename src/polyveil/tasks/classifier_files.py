@@ -93,8 +93,9 @@ def _rule(fusion: CalibratedFusion) -> str:
         )
         return f"Modalities are weighed alike for all records: {shares}"
     if isinstance(rule, HybridUncertainty) and not math.isinf(rule.tau):
+        parts = {0.0: "divergence from the others", 1.0: "entropy"}
+        by = parts.get(rule.alpha, f"entropy and divergence from the others, alpha {rule.alpha:g}")
         return (
-            f"Modalities are weighed by how uncertain each is of a record (entropy and divergence "
-            f"from the others, alpha {rule.alpha:g}, tau {rule.tau:g})"
+            f"Modalities are weighed by how uncertain each is of a record ({by}, tau {rule.tau:g})"
         )
     return "Modalities count alike"

@@ -31,6 +31,6 @@ def fitted_fusion(work: Work, run: MethodRun) -> Fitted | None:
     alone = np.asarray(softmax(found.by_modality.astype(np.float64), axis=-1))
     try:
         fusion = CalibratedFusion.fit(RULE, found.modalities, alone, found.labels, found.present.T)
-    except UsageError:  # a modality that fewer than ten of them have
+    except UsageError:  # fewer than ten of them have a modality, or all are of one class
         return None
     return Fitted(fusion, len(found.labels))

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,12 +23,13 @@ from numpy.typing import NDArray
 
 from polyveil import _disk, _optional
 from polyveil.errors import UnreadableRecord, UsageError
-from polyveil.interval import clopper_pearson
+from polyveil.interval import Interval, clopper_pearson
 from polyveil.records.record import Refused
 from polyveil.report.facts import Counts
 from polyveil.report.predictions import Predictions
 from polyveil.tasks import about
 from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted, silence
+from polyveil.tasks.predicting.answer import MEAN
 
 if TYPE_CHECKING:
     from polyveil.tasks.predicting.answer import Answer
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 FUSIONS = ("hybrid", "entropy", "kl", "mean", "learned")
 MEASURED = 100_000
 """Labelled records that figures rest on at most, the first ones: memory stays bounded."""
-_AT_ONCE = 64
 _DECIDING = ("polyveil", "numpy", "scipy", "torch", "scikit-learn")
 
 
@@ -62,7 +61,8 @@ def predict(
       run: result folder of `polyveil.train`, of pictures or of several modalities.
       data: folder with metadata.jsonl, folder of pictures, Parquet, or a folder of the layout that
         the run was trained on.
-      out: file of the answers; replaced when all are there, not before.
+      out: file of the answers; replaced when all are there, not before. Outside of what is read:
+        a data set with one file more is another one to the ledger.
       validation: labelled records that the run was not trained on: temperatures and weights of its
         modalities are chosen on them.
       fusion: how modalities are weighed: "hybrid" (None), "entropy", "kl", "mean" or "learned".
@@ -72,7 +72,8 @@ def predict(
       on_event: hears about records.
 
     Raises:
-      UsageError: no finished run, no such rule, too few validation records, or nothing to read.
+      UsageError: no finished run, no such rule, too few validation records, nothing to read, or
+        `out` lies inside what is read.
       WeightsError: the run's weights are missing or damaged.
     """
     _optional.require("torch", extra="train", purpose="Asking a trained classifier")
@@ -89,7 +90,14 @@ def predict(
     from polyveil.tasks.predicting.questions import Questions
 
     started, classifier = about.now(), opened(Path(run))
+    read = tuple(Path(one) for one in (run, data, validation) if one is not None)
+    place = _place(Path(out), read)
     questions = Questions.of(Path(data), classifier.report, label)
+    if not len(questions):
+        raise UsageError(
+            "data: no record there; expected metadata.jsonl or metadata.csv, pictures, a Parquet "
+            "table, or the layout that the run was trained on."
+        )
     unfit: dict[str, int] = {}
     if validation is not None:
         on_event(Note("Choosing how modalities are weighed."))
@@ -98,7 +106,7 @@ def predict(
     if dry_run:
         return replace(asked.report(started), dry_run=len(questions))
     on_event(StageStarted("answer", len(questions)))
-    with _whole(Path(out)) as file:
+    with _whole(place) as file:
         for line in asked.lines():
             file.write(f"{line}\n")
     return asked.report(started)
@@ -126,7 +134,9 @@ class _Asked:
 
     def lines(self) -> Iterator[str]:
         """One JSON text a record that can be read."""
-        for some in _batched(self._readable(), _AT_ONCE):
+        from polyveil.tasks.reading import batched
+
+        for some in batched(self._readable()):
             answers = self._classifier.answers([one.reading for one in some])
             for one, answer in zip(some, answers, strict=True):
                 self._by_class[self._classes[int(answer.probabilities.argmax())]] += 1
@@ -154,10 +164,7 @@ class _Asked:
             by_class=self._by_class,
             weighing=self._classifier.weighing,
             figures=self._figures(),
-            beside={
-                name: clopper_pearson(sum(right), len(right))
-                for name, right in self._beside.items()
-            },
+            beside=self._by_itself(),
             unknown=self._unknown,
             refused={**self._refused, **self._unfit},
             guarantee=report.guarantee,
@@ -194,6 +201,15 @@ class _Asked:
         for one, said in answer.alone.items():
             self._beside.setdefault(one, []).append(int(said.argmax()) == true)
 
+    def _by_itself(self) -> dict[str, Interval]:
+        """Each modality on the records that have it, then their mean; {} where there is one."""
+        first = dict.fromkeys([*self._classifier.report.data.inputs, *self._beside])
+        names = [name for name in first if name in self._beside and name != MEAN]
+        if len(names) < 2:
+            return {}
+        counted = ((name, self._beside[name]) for name in (*names, MEAN))
+        return {name: clopper_pearson(sum(right), len(right)) for name, right in counted}
+
     def _figures(self) -> dict[str, object] | None:
         if not self._labels:
             return None
@@ -203,17 +219,23 @@ class _Asked:
         return class_metrics(together, np.array(self._labels, dtype=np.int64)).to_json()
 
 
-def _batched(items: Iterable[Question], size: int) -> Iterator[list[Question]]:
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
+def _place(out: Path, read: tuple[Path, ...]) -> Path:
+    """Where answers are written to, links followed, if a file may be put there."""
+    # A device or a pipe would be replaced by a file: nothing can be put there whole.
+    if not out.parent.is_dir() or (out.exists() and not out.is_file()):
+        raise UsageError("out: expected a file in a folder that is there.")
+    real = out.resolve()
+    if any(real.is_relative_to(one.resolve()) for one in read):
+        raise UsageError(
+            "out: it lies inside the run or the records, or is one of them. Nothing was written. "
+            "Choose a file elsewhere."
+        )
+    return real
 
 
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[str]]:
     """A text file that appears under its name when all of it is written, or not at all."""
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError("out: expected a file in a folder that is there.")
     draft = path.with_name(f".{path.name}.part")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

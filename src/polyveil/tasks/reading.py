@@ -44,7 +44,13 @@ def read_inputs(record: Record, ends: Mapping[str, FrontEnd]) -> dict[str, NDArr
 def side_by_side(work: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[Found]:
     """work(item) of each item, in order; `work` returns, and never raises, for a bad record."""
     # Finding a face and decoding a sound leave the interpreter to others.
-    rest = iter(items)
     with ThreadPoolExecutor() as pool:
-        while some := list(islice(rest, _AT_ONCE)):
+        for some in batched(items):
             yield from pool.map(work, some)
+
+
+def batched(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """A few at a time, in order: as many as may be held at once."""
+    rest = iter(items)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ pytest.importorskip("torch")
 import polyveil
 from polyveil.apps.cli.main import app
 from polyveil.errors import UsageError, WeightsError
+from polyveil.tasks import reading
+from polyveil.tasks.predicting.modalities import ModalityClassifier
 
 RECORDS = 60
 
@@ -102,6 +105,57 @@ def test_weights_follow_from_validation_records(place: Path, tmp_path: Path) -> 
     assert "By itself: image" in report.summary()
 
 
+def test_validation_records_are_let_go_of_once_they_were_asked_about(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, held = ModalityClassifier.asked, []
+
+    def watched(self: ModalityClassifier, readings: Any) -> Any:
+        held.append(len(readings))
+        return asked(self, readings)
+
+    monkeypatch.setattr(reading, "_AT_ONCE", 8)
+    monkeypatch.setattr(ModalityClassifier, "asked", watched)
+    out = tmp_path / "answers.jsonl"
+    polyveil.predict(place / "run", place / "test", out, validation=place / "validation")
+    assert max(held) == 8 and sum(held) == 2 * (RECORDS - 2)
+
+
+def test_the_mean_is_measured_on_the_records_that_the_answer_is(
+    place: Path, tmp_path: Path
+) -> None:
+    report = polyveil.predict(
+        place / "run",
+        place / "test",
+        tmp_path / "answers.jsonl",
+        validation=place / "validation",
+        fusion="mean",
+    )
+    found = report.beside
+    assert report.figures is not None
+    # Weighed alike, the answer is the mean: the same figure, or they are of different records.
+    assert found["their plain mean"].estimate == report.figures["accuracy"]
+    assert {name: one.n for name, one in found.items()} == {
+        "image": 48,
+        "behaviour": 51,
+        "their plain mean": RECORDS - 2,
+    }
+
+
+def test_one_rule_is_told_from_another(place: Path, tmp_path: Path) -> None:
+    said = {
+        rule: polyveil.predict(
+            place / "run",
+            place / "test",
+            tmp_path / f"{rule}.jsonl",
+            validation=place / "validation",
+            fusion=rule,
+        ).weighing
+        for rule in ("entropy", "kl")
+    }
+    assert "divergence" not in said["entropy"] and "entropy" not in said["kl"]
+
+
 def test_each_rule_answers(place: Path, tmp_path: Path) -> None:
     for rule in ("entropy", "kl", "mean", "learned"):
         out = tmp_path / f"{rule}.jsonl"
@@ -129,6 +183,16 @@ def test_a_dry_run_writes_nothing(place: Path, tmp_path: Path) -> None:
     report = polyveil.predict(place / "run", place / "test", tmp_path / "a.jsonl", dry_run=True)
     assert report.dry_run == RECORDS and not list(tmp_path.iterdir())
     assert report.summary().startswith("Would ask about 60 records.")
+    weighed = polyveil.predict(
+        place / "run",
+        place / "test",
+        tmp_path / "a.jsonl",
+        validation=place / "validation",
+        dry_run=True,
+    )
+    # Two validation records were no help, and two of 60 are there to be refused.
+    assert "Nothing was asked or written." in weighed.summary()
+    assert "Refused: 2 × in validation" in weighed.summary()
 
 
 def test_labels_are_not_needed(place: Path, tmp_path: Path) -> None:
@@ -162,6 +226,58 @@ def test_what_cannot_be_asked_is_refused(place: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no readable record whose kind"):
         polyveil.predict(run, test, out, validation=place / "validation", label="kind")
     assert not list(tmp_path.glob("*.jsonl")) and not list(tmp_path.glob(".*"))
+
+
+def test_what_holds_no_record_is_told(place: Path, tmp_path: Path) -> None:
+    sounds, out = tmp_path / "sounds", tmp_path / "answers.jsonl"
+    sounds.mkdir()
+    (sounds / "a.wav").write_bytes(b"RIFF")
+    out.write_text("answers of before")
+    with pytest.raises(UsageError, match="data: no record there"):
+        polyveil.predict(place / "run", sounds, out)
+    assert out.read_text() == "answers of before"
+
+
+def test_answers_never_lie_among_what_is_read(place: Path, tmp_path: Path) -> None:
+    run, test, validation = place / "run", place / "test", place / "validation"
+    rows = (test / "metadata.jsonl").read_bytes()
+    for out in (test / "answers.jsonl", test / "metadata.jsonl", validation / "a", run / "a"):
+        with pytest.raises(UsageError, match="inside the run or the records"):
+            polyveil.predict(run, test, out, validation=validation)
+        assert out.name == "metadata.jsonl" or not out.exists()
+    assert (test / "metadata.jsonl").read_bytes() == rows
+    link, real = tmp_path / "link.jsonl", tmp_path / "real.jsonl"
+    link.symlink_to(real)
+    polyveil.predict(run, test, link)
+    assert link.is_symlink() and len(answers(real)) == RECORDS - 2
+
+
+def test_no_device_is_replaced_by_a_file(place: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="expected a file"):
+        polyveil.predict(place / "run", place / "test", pipe)
+    assert pipe.is_fifo()
+
+
+def test_validation_that_chooses_nothing_is_told(place: Path, tmp_path: Path) -> None:
+    run, test, out = place / "run", place / "test", tmp_path / "answers.jsonl"
+    rows = [json.loads(row) for row in (place / "test" / "metadata.jsonl").read_text().splitlines()]
+    some = [
+        {"label": row["label"], "behaviour": row["behaviour"]} for row in rows if "behaviour" in row
+    ]
+
+    def written(name: str, chosen: list[dict[str, Any]]) -> Path:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metadata.jsonl").write_text("\n".join(map(json.dumps, chosen)))
+        return tmp_path / name
+
+    of_one = written("one", [row for row in some if row["label"] == "low"])
+    with pytest.raises(UsageError, match="every validation record is of one class"):
+        polyveil.predict(run, test, out, validation=of_one)
+    with pytest.raises(UsageError, match="image 0, behaviour 51; expected at least 10 each"):
+        polyveil.predict(run, test, out, validation=written("bare", some))
+    assert not out.exists()
 
 
 def test_damaged_weights_are_told(place: Path, tmp_path: Path) -> None:

@@ -42,8 +42,11 @@ class Answer:
 
     @property
     def alone(self) -> dict[str, NDArray[np.float64]]:
-        """What the answer is to be compared with: each modality by itself, and their plain mean."""
-        if len(self.by) < 2:
+        """What the answer is to be compared with: each modality by itself, and their plain mean.
+
+        Of a record that has one modality too, so that mean and answer are of the same records.
+        """
+        if not self.by:
             return {}
         found = {name: one.probabilities for name, one in self.by.items()}
         return {**found, MEAN: np.mean(list(found.values()), axis=0)}

@@ -15,7 +15,6 @@ from scipy.special import softmax
 
 from polyveil.errors import UsageError
 from polyveil.inputs import FrontEnd
-from polyveil.learn.multimodal.prediction import AT_ONCE
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.result_folder import load_weights
 from polyveil.models.calibrated_fusion import CalibratedFusion
@@ -83,7 +82,7 @@ class ModalityClassifier:
 
     def answers(self, readings: Sequence[Reading]) -> list[Answer]:
         """See `Classifier`."""
-        alone, present, together = self._asked(readings)
+        alone, present, together = self.asked(readings)
         if self.fitted is None:
             return [
                 _answer(tuple(self.ends), together[row], alone[:, row], present[:, row])
@@ -110,34 +109,33 @@ class ModalityClassifier:
         ]
 
     def fit(
-        self, rule: str, readings: Sequence[Reading], labels: NDArray[np.int64]
+        self,
+        rule: str,
+        alone: NDArray[np.float64],
+        present: NDArray[np.bool_],
+        labels: NDArray[np.int64],
     ) -> ModalityClassifier:
-        """The same with temperatures and weights chosen on these records.
+        """The same with temperatures and weights chosen on records that it was not trained on.
 
         Args:
           rule: see `CalibratedFusion`.
-          readings: of records that it was not trained on.
+          alone, present: what `asked` gives of the records.
           labels: int64 [records], index into the classes.
 
         Raises:
           UsageError: no such rule, or too few records.
         """
-        alone, present, _ = self._asked(readings)
         fusion = CalibratedFusion.fit(rule, tuple(self.ends), alone, labels, present)
-        return replace(self, fitted=Fitted(fusion, len(readings)))
+        return replace(self, fitted=Fitted(fusion, len(labels)))
 
     @torch.no_grad()
-    def _asked(
+    def asked(
         self, readings: Sequence[Reading]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-        """Probabilities [modalities, records, classes], present [modalities, records], together."""
-        pieces = [self._few(readings[at : at + AT_ONCE]) for at in range(0, len(readings), AT_ONCE)]
-        alone, present, together = zip(*pieces, strict=True)
-        return np.concatenate(alone, 1), np.concatenate(present, 1), np.concatenate(together)
+        """Probabilities [modalities, records, classes], present [modalities, records], together.
 
-    def _few(
-        self, readings: Sequence[Reading]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+        Of a few records at once; not yet calibrated.
+        """
         present = np.array([[name in one for one in readings] for name in self.ends], dtype=bool)
         inputs = {
             name: torch.from_numpy(

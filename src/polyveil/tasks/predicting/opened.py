@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from polyveil.tasks.predicting.classifier import Classifier, Reading, finished
 from polyveil.tasks.predicting.modalities import ModalityClassifier
 from polyveil.tasks.predicting.pictures import PictureClassifier
 from polyveil.tasks.predicting.questions import Questions
+from polyveil.tasks.reading import batched
 
 
 def opened(folder: Path) -> Classifier:
@@ -45,24 +47,37 @@ def fitted_on(
     """
     if not isinstance(classifier, ModalityClassifier):
         raise UsageError("validation: this run reads pictures alone; it has nothing to weigh.")
-    classes = classifier.report.data.classes
-    readings: list[Reading] = []
-    labels: list[int] = []
     refused: Counter[str] = Counter()
+    said, there, labels = [], [], []
+    # What was read is let go of once it was asked about: a picture is larger than its answers.
+    for some in batched(_labelled(classifier, data, label, refused)):
+        alone, present, _ = classifier.asked([reading for reading, _ in some])
+        said.append(alone)
+        there.append(present)
+        labels += [right for _, right in some]
+    if not labels:
+        raise UsageError(
+            f"validation: no readable record whose {label} is one of the network's "
+            f"{len(classifier.report.data.classes)} classes."
+        )
+    fitted = classifier.fit(
+        rule, np.concatenate(said, 1), np.concatenate(there, 1), np.array(labels, dtype=np.int64)
+    )
+    return fitted, dict(refused)
+
+
+def _labelled(
+    classifier: Classifier, data: Path, label: str, refused: Counter[str]
+) -> Iterator[tuple[Reading, int]]:
+    """(what a network takes of it, its class) of every record that helps; counts the others."""
+    classes = classifier.report.data.classes
     for item in Questions.of(data, classifier.report, label).read(classifier.read):
         if isinstance(item, Refused):
             refused[item.reason] += 1
             continue
         try:
-            labels.append(classes.index(class_name(item.stated, label)))
-            readings.append(item.reading)
+            yield item.reading, classes.index(class_name(item.stated, label))
         except UnreadableRecord as error:
             refused[str(error)] += 1
         except ValueError:
             refused[f"{label}: a class that the network does not know."] += 1
-    if not readings:
-        raise UsageError(
-            f"validation: no readable record whose {label} is one of the network's "
-            f"{len(classes)} classes."
-        )
-    return classifier.fit(rule, readings, np.array(labels, dtype=np.int64)), dict(refused)
