@@ -54,6 +54,7 @@ def single(tmp_path: Path) -> Path:
 
 def test_single(single: Path) -> None:
     data = read_mvsa(single)
+    assert data.remarks[0].startswith("MVSA-Single: ") and "-Multiple" not in str(data.remarks)
     numbers = [record.image_name for record in data.records]
     assert numbers == [f"data/{at}.jpg" for at in (1, 2, 4, 5, 6, 8, 11, 12)]
     feelings = ("positive", "negative", "neutral", "neutral", "negative", "positive")
@@ -92,7 +93,8 @@ def test_votes(votes: list[tuple[str, str]], expected: str | None) -> None:
 def test_multiple(single: Path) -> None:
     votes = "positive,neutral\tpositive,positive\tneutral,positive"
     (single / "labelResultAll.txt").write_text(f"ID\ttext,image\n1\t{votes}\n")
-    assert read_mvsa(single).labels == ("positive",)
+    found = read_mvsa(single)
+    assert found.labels == ("positive",) and found.remarks[0].startswith("MVSA-Multiple: ")
 
 
 @pytest.mark.parametrize("head", ["", "\ufeffID\ttext,image\r\n", "id\ttext,image\ttext,image\n"])

@@ -28,6 +28,11 @@ from polyveil.tasks.data_sets.labelled_set import LabelledSet
 from polyveil.tasks.data_sets.tweets import CLASSES, tweets
 
 LABELS = "labelResultAll.txt"
+ANNOTATORS = {
+    1: "MVSA-Single: each tweet was labelled by one annotator",
+    3: "MVSA-Multiple: each tweet was labelled by three annotators; the majority counts",
+}
+"""How many -> what a table says of them."""
 
 _LIMIT = 1 << 20
 _LABELS_LIMIT = 16 << 20
@@ -53,20 +58,23 @@ def read_mvsa(root: Path) -> LabelledSet:
     records: list[Record] = []
     labels: list[str] = []
     refused: list[Refused] = []
+    annotators: set[int] = set()
     for at, line in enumerate(_text(listing, _LABELS_LIMIT).splitlines(), start=1):
         if not line.strip() or (at == 1 and line.split("\t")[0].strip().casefold() == "id"):
             continue
         name = f"{LABELS}:{at}"
         try:
-            number, feeling = _labelled(line)
+            number, feeling, votes = _labelled(line)
             record = _record(name, data, number)
         except UnreadableRecord as error:
             refused.append(Refused(name, "UnreadableRecord", str(error)))
             continue
         records.append(record)
         labels.append(feeling)
+        annotators.add(votes)
     remark = "labels of text and picture merged as in MultiSentiNet; contradictions left out"
-    return tweets("MVSA", records, labels, refused, (remark,))
+    whose = tuple(ANNOTATORS[count] for count in sorted(annotators))
+    return tweets("MVSA", records, labels, refused, (*whose, remark))
 
 
 def merged(votes: Sequence[tuple[str, str]]) -> str | None:
@@ -82,12 +90,13 @@ def _majority(votes: Sequence[str]) -> str | None:
     return best if 2 * count > len(votes) else None
 
 
-def _labelled(line: str) -> tuple[int, str]:
+def _labelled(line: str) -> tuple[int, str, int]:
+    """(number, feeling, annotators)."""
     fields = line.split("\t")
     votes = [tuple(part.strip().casefold().split(",")) for part in fields[1:] if part.strip()]
     if (
         not fields[0].strip().isdigit()
-        or len(votes) not in (1, 3)
+        or len(votes) not in ANNOTATORS
         or any(len(vote) != 2 or not set(vote) <= set(CLASSES) for vote in votes)
     ):
         raise UnreadableRecord(
@@ -97,7 +106,7 @@ def _labelled(line: str) -> tuple[int, str]:
     feeling = merged([(vote[0], vote[1]) for vote in votes])
     if feeling is None:
         raise UnreadableRecord("label: the annotators contradict each other, or text and picture.")
-    return int(fields[0]), feeling
+    return int(fields[0]), feeling, len(votes)
 
 
 def _record(name: str, data: Path, number: int) -> Record:
