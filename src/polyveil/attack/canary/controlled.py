@@ -35,6 +35,8 @@ _TWIN_LOOKS, _NULL_LOOKS = 8, 2
 is taken for one that is out, which e^-looks of them are: few enough to see through ε = 8."""
 _FEW = 256
 """Real records in a control: it is about the attacker's eyes, not about what is learned."""
+_CONTROL = 0.2
+"""Share of the time that is left which a control may take at least."""
 _USED = 0.8
 """Share of the time that is left which is planned for."""
 
@@ -116,15 +118,18 @@ def watch(
     few = min(_FEW, training.records)
     opened = training.opened(1, made, few)
     preparing = (time.monotonic() - started) / (few + canaries)
-    twin = opened.watch(made, "twin", _looks(training, _TWIN_LOOKS), _part(end, 5))
-    null = opened.watch(nobody, "null", _looks(training, _NULL_LOOKS), _part(end, 5))
+    looks, others = _looks(training, _TWIN_LOOKS), _looks(training, _NULL_LOOKS)
+    # A run of few steps needs as many for its twin, which would else be too blind to catch it.
+    share = max(_CONTROL, looks / (looks + others + training.facts.steps))
+    twin = opened.watch(made, "twin", looks, _part(end, share))
+    null = opened.watch(nobody, "null", others, _part(end, _CONTROL))
     a_row = twin.seconds / (len(twin.scores) * (few + int(made.included.sum())))
     records = _affordable(training, made, a_row, preparing, end - time.monotonic())
     runs, networks = [], training.networks
     for number in range(1, networks + 1):
         if (number, records) != (1, few):
             opened = training.opened(number, made, records)
-        until = _part(end, networks + 1 - number)
+        until = _part(end, 1 / (networks + 1 - number))
         runs.append(opened.watch(made, "audit", _releases(training), until))
     return replace(
         _evidence(training, runs, made),
@@ -212,7 +217,7 @@ def _looks(training: Auditable, count: int) -> int:
     return min(_releases(training), math.ceil(count / training.facts.rate))
 
 
-def _part(end: float, parts: int) -> float:
-    """When one of so many equal parts of the time that is left is over."""
+def _part(end: float, share: float) -> float:
+    """When a share of the time that is left is over."""
     now = time.monotonic()
-    return end if math.isinf(end) else now + max(0.0, end - now) / parts
+    return end if math.isinf(end) else now + share * max(0.0, end - now)
