@@ -32,6 +32,7 @@ FILES = {
     "tweets": "imgtext_mvsa",
     "EMO-DB": "voice_emodb",
     "CREMA-D": "crema_d",
+    "MVSA": "mvsa",
 }
 NAMES = [one.name for one in LAYOUTS]
 
@@ -109,6 +110,8 @@ def test_a_plan_without_a_path_needs_data(tmp_path: Path) -> None:
     assert training_plan(tmp_path / "plan.toml", "here").data.path == Path("here")
     with pytest.raises(UsageError, match="EMO-DB; expected a folder with wav/"):
         polyveil.train(tmp_path / "plan.toml", data=tmp_path, dry_run=True)
+    with pytest.raises(UsageError, match='This one is of layout = "MVSA"'):
+        polyveil.train(tmp_path / "plan.toml", data=MADE["MVSA"](tmp_path / "set"), dry_run=True)
 
 
 def test_a_plan_without_a_layout_is_the_job_that_it_was() -> None:

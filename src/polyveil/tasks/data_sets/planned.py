@@ -26,7 +26,7 @@ from polyveil.learn.plan import Plan
 from polyveil.learn.plan_table import known_key
 from polyveil.learn.progress import Listener, Read, silence
 from polyveil.tasks.data_sets.layout import Layout
-from polyveil.tasks.data_sets.layouts import named
+from polyveil.tasks.data_sets.layouts import LAYOUTS, named
 
 
 def settled(plan: Plan) -> Plan:
@@ -60,7 +60,11 @@ def folders(plan: Plan, path: Path) -> tuple[Path, ...]:
     layout = named(plan.data.layout)
     found = layout.folders(path)
     if not found:
-        raise UsageError(f"[data] path: {layout.name}; expected a folder with {layout.expected}.")
+        others = [one.name for one in LAYOUTS if one.folders(path)]
+        hint = f' This one is of layout = "{others[0]}".' if len(others) == 1 else ""
+        raise UsageError(
+            f"[data] path: {layout.name}; expected a folder with {layout.expected}.{hint}"
+        )
     return found
 
 
