@@ -142,6 +142,14 @@ def test_without_a_secret_the_noise_is_new() -> None:
     assert not torch.equal(weights(first), weights(again))
 
 
+@pytest.mark.parametrize("secret", [b"", b"short", bytes(33)])
+@both
+def test_a_secret_that_could_be_guessed_is_refused(secret: bytes, budget: Budget | None) -> None:
+    """An empty one above all: noise must never follow from the public seed."""
+    with pytest.raises(UsageError, match=f"secret: {len(secret)} bytes; expected 32"):
+        train(Late(), records(), Options(batch_size=60), budget=budget, secret=secret)
+
+
 def test_settings_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match="optimizer: 'lion'"):
         Options(optimizer="lion")

@@ -16,6 +16,7 @@ from polyveil.learn.modalities import Multimodal
 from polyveil.learn.multimodal.accounting import Rounds, plan_rounds
 from polyveil.learn.multimodal.method import HeadStep, Method, Setting
 from polyveil.learn.multimodal.options import Budget, Options
+from polyveil.learn.noise import SECRET_BYTES
 from polyveil.learn.plain import NO_GUARANTEE
 from polyveil.models.multimodal import ModalityInput, MultimodalClassifier, MultimodalConfig
 from polyveil.privacy.guarantee import Guarantee
@@ -60,7 +61,7 @@ class Training:
 
     Raises:
       NotPrivate: this method or these options cannot keep the budget's promise.
-      UsageError: data or sizes that do not fit.
+      UsageError: data, sizes or a secret that do not fit.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ def train(
 
     Raises:
       NotPrivate: this method or these options cannot keep the budget's promise.
-      UsageError: data or sizes that do not fit.
+      UsageError: data, sizes or a secret that do not fit.
     """
     training = Training(
         method, data, options, budget=budget, network=network, secret=secret, watch=watch
@@ -202,6 +203,13 @@ def fresh(
 
 
 def _secret(given: bytes | None, seed: int, *, private: bool) -> bytes:
-    if given is None and private:
-        return secrets.token_bytes(32)
-    return given or hashlib.blake2b(b"order %d" % seed, digest_size=32).digest()
+    if given is not None:
+        if len(given) != SECRET_BYTES:
+            raise UsageError(
+                f"secret: {len(given)} bytes; expected {SECRET_BYTES}, since batches and noise are "
+                f"as secret as it is. Use secrets.token_bytes({SECRET_BYTES}), or leave it out."
+            )
+        return bytes(given)
+    if private:
+        return secrets.token_bytes(SECRET_BYTES)
+    return hashlib.blake2b(b"order %d" % seed, digest_size=SECRET_BYTES).digest()
