@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,34 @@ def test_two_runs_from_one_secret_are_equal_and_from_another_are_not(tmp_path: P
 
 def _fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+def test_a_state_fits_the_same_records_and_plan_alone(tmp_path: Path) -> None:
+    """For the ledger a picture in the folder of another class is the same; who is held out is not.
+
+    More records, or a copy of all, would have other rates and other noise than those that the
+    steps so far were charged for.
+    """
+    job = work().job(1, tmp_path / "kept")
+    Run(job).finish(silence)
+    labels = job.train.labels.copy()
+    labels[3] = 1 - labels[3]
+    assert isinstance(job.train, Labelled)
+    twice = np.arange(2 * len(labels)) % len(labels)
+    more = replace(job.train, images=job.train.images[twice], labels=job.train.labels[twice])
+    others = [
+        replace(job, train=replace(job.train, labels=labels)),
+        replace(job, held_out=replace(job.train, labels=labels)),
+        replace(job, train=more, schedule=replace(job.schedule, records=len(more))),
+        replace(job, schedule=replace(job.schedule, noise_multiplier=0.7)),
+        replace(job, number=2),
+        replace(job, secret=bytes(32)),
+    ]
+    for other in others:
+        with pytest.raises(UsageError, match="not of this training"):
+            Run(other)
+    moved = replace(job.plan, data=replace(job.plan.data, path=Path("elsewhere")))
+    assert Run(replace(job, plan=moved)).steps_done == job.schedule.steps
 
 
 def test_two_networks_of_a_run_share_neither_batches_nor_noise(tmp_path: Path) -> None:

@@ -8,6 +8,10 @@ what an uninterrupted one would have released, and is charged once.
 
 What could differ is rounding. Hence the number of threads is kept with the run, and ways of
 computing that are usually chosen by timing are fixed.
+
+A state fits the very same records alone. A picture that was moved to the folder of another class
+meanwhile is the same picture for the ledger, but who is held out may be others: a record would
+have paid for weights, and then for figures.
 """
 
 from __future__ import annotations
@@ -19,18 +23,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyveil.errors import UsageError
 from polyveil.learn import choice
 from polyveil.learn.averaging import WeightAverage
 from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
 from polyveil.learn.history import Counted, Measured, Meter, loss_cap
-from polyveil.learn.modalities import Data
+from polyveil.learn.modalities import Data, Multimodal
 from polyveil.learn.objective import Objective, objective
 from polyveil.learn.plain import PlainTraining
 from polyveil.learn.plan import ModelPlan, Plan, PrivacyPlan, TrainingPlan
@@ -81,6 +86,15 @@ class Job:
         name = f"model {self.number}".encode()
         return hashlib.blake2b(name, key=self.secret, digest_size=32).digest()
 
+    def name(self) -> bytes:
+        """Of everything that a step and a figure follow from, records and all; takes a moment."""
+        told = self.number, sorted(self.measured_at), self.meter.deviations
+        facts = repr((self.plan, self.model, self.schedule, told))
+        digest = hashlib.blake2b(facts.encode(), key=self.own_secret, digest_size=32)
+        for part in (self.train, self.held_out):
+            digest.update(b"none" if part is None else content(part))
+        return digest.digest()
+
 
 class Run:
     """One network on its way. Makes no noisy step before `finish` is called.
@@ -102,6 +116,7 @@ class Run:
         self._average = WeightAverage(self.model, training.averaging)
         self._history: list[Measured] = []
         self._seconds, self._resumed = 0.0, time.monotonic()
+        self._of = job.name()
         self._load()
 
     @property
@@ -213,6 +228,7 @@ class Run:
         write_checkpoint(
             self._job.checkpoint,
             {
+                "of": self._of,
                 "model": self.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "average": self._average.state_dict(),
@@ -223,7 +239,7 @@ class Run:
         )
 
     def _load(self) -> None:
-        state = read_checkpoint(self._job.checkpoint)
+        state = kept(self._job.checkpoint, self._of)
         if state is None:
             return
         self.model.load_state_dict(state["model"])
@@ -232,6 +248,35 @@ class Run:
         self._private.load_state_dict(state["private"])
         self._history = [Measured(**one) for one in state["history"]]
         self._seconds = state["seconds"]
+
+
+def kept(path: Path, of: bytes) -> dict[str, Any] | None:
+    """The state of the job of this name; None where there is no file.
+
+    Raises:
+      UsageError: it is not readable, or of another job: another plan, other records.
+    """
+    state = read_checkpoint(path)
+    if state is not None and state.get("of") != of:
+        raise UsageError(
+            "checkpoint: not of this training; expected one of the same plan, records and version. "
+            "Nothing was spent twice. Go on with those that it was begun with, or start a new run "
+            "in another folder."
+        )
+    return state
+
+
+def content(data: Data) -> bytes:
+    """Of all records in their order."""
+    digest = hashlib.sha256(repr(data.classes).encode())
+    if isinstance(data, Multimodal):
+        arrays = {**data.inputs, "present": data.present, "labels": data.labels}
+    else:
+        arrays = {"images": data.images, "labels": data.labels}
+    for name, values in arrays.items():
+        digest.update(f"|{name}|{values.dtype}|{values.shape}|".encode())
+        digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return digest.digest()
 
 
 def _trainer(

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -170,7 +172,14 @@ def test_what_is_not_of_this_run_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     with pytest.raises(Stopped):
         MethodRun(job(path)).finish(raising_at(2, []))
-    for other in (job(path, secret=bytes(32)), job(path, "none"), job(path, method="joint")):
+    same = job(path)
+    fewer = same.train.where(np.arange(len(same.train)) > 0)
+    swapped = replace(same.train, labels=same.train.labels[::-1].copy())
+    for other in (
+        *(job(path, secret=bytes(32)), job(path, "none"), job(path, method="joint")),
+        *(replace(same, train=one) for one in (fewer, swapped)),
+        replace(same, held_out=fewer),
+    ):
         with pytest.raises(UsageError, match="not of this training"):
             MethodRun(other)
     content = path.read_bytes()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from polyveil.learn.averaging import WeightAverage
-from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
+from polyveil.learn.checkpoint import write_checkpoint
 from polyveil.learn.history import Measured
 from polyveil.learn.multimodal.planned import (
     multimodal,
@@ -23,7 +23,7 @@ from polyveil.learn.multimodal.planned import (
 )
 from polyveil.learn.multimodal.prediction import predict
 from polyveil.learn.progress import Listener, Progress, Stepped, Told
-from polyveil.learn.run import Job, count, even_steps
+from polyveil.learn.run import Job, count, even_steps, kept
 
 _KEEP_EVERY = 20.0
 """Seconds of work that a kill may cost."""
@@ -44,6 +44,7 @@ class MethodRun:
         self._average = WeightAverage(self.model, job.plan.training.averaging)
         self._history: list[Measured] = []
         self._seconds, self._resumed = 0.0, time.monotonic()
+        self._of = job.name()
         self._load()
 
     @property
@@ -130,6 +131,7 @@ class MethodRun:
         write_checkpoint(
             self._job.checkpoint,
             {
+                "of": self._of,
                 "training": self._training.state_dict(),
                 "average": self._average.state_dict(),
                 "history": [one.to_json() for one in self._history],
@@ -138,10 +140,10 @@ class MethodRun:
         )
 
     def _load(self) -> None:
-        state = read_checkpoint(self._job.checkpoint)
+        state = kept(self._job.checkpoint, self._of)
         if state is None:
             return
-        self._training.load_state_dict(state.get("training", {}))
+        self._training.load_state_dict(state["training"])
         self._average.load_state_dict(state["average"])
         self._history = [Measured(**one) for one in state["history"]]
         self._seconds = state["seconds"]
