@@ -176,11 +176,7 @@ class _Job:
 
     def _centres(self, samples: list[Sample], parts: Parts) -> dict[str, Centre]:
         """Of background people, or of development people where there are too few of those."""
-        return {
-            name: Centre.of(_means(samples, parts, name, parts.split.background, FEWEST)
-                            or _means(samples, parts, name, parts.split.development, 1))
-            for name in self.opened.encoder.dimensions
-        }  # fmt: skip
+        return {name: _centre(samples, parts, name) for name in self.opened.encoder.dimensions}
 
     def _fitted(
         self,
@@ -278,6 +274,18 @@ def _around(sample: Sample, centres: dict[str, Centre]) -> Sample:
         for name, vector in sample.embeddings.items()
     }
     return replace(sample, embeddings=moved)
+
+
+def _centre(samples: list[Sample], parts: Parts, modality: str) -> Centre:
+    background = _means(samples, parts, modality, parts.split.background, FEWEST)
+    means = background or _means(samples, parts, modality, parts.split.development, 1)
+    if len(means) < FEWEST:
+        raise UsageError(
+            f"people: {len(means)} to set thresholds by have a {modality} that can be used; "
+            f"expected at least {FEWEST}. Bring more people, best a few hundred: about half of "
+            "those whom the encoder was not trained on set thresholds."
+        )
+    return Centre.of(means)
 
 
 def _means(

@@ -122,7 +122,10 @@ def test_too_few_people_and_wild_rates_are_refused_and_nothing_is_written(
     place: Place, tmp_path: Path
 ) -> None:
     few = write(tmp_path / "few", rows_of(names(4)))
-    for people, far, said in ((few, 0.01, "expected"), (place.staff, 0.5, "at most 0.1")):
+    some = write(tmp_path / "some", rows_of(names(14)))
+    more = r"people: \d to set thresholds by have a face that can be used; expected at least 10\."
+    cases = ((few, 0.01, "expected"), (some, 0.1, more), (place.staff, 0.5, "at most 0.1"))
+    for people, far, said in cases:
         with pytest.raises(UsageError, match=said):
             polyveil.calibrate(
                 people, encoder="embeddings", out=tmp_path / "r", key=place.key, far=far
