@@ -13,7 +13,8 @@ import soundfile
 
 from polyveil.errors import UsageError
 from polyveil.inputs import front_end
-from polyveil.tasks.data_sets.crema_d import extract_frames, read_crema_d
+from polyveil.privacy.ledger import content_hash
+from polyveil.tasks.data_sets.crema_d import extract_frames, find_crema_d, read_crema_d
 
 CLIPS = ("1001_DFA_ANG_XX", "1001_IEO_HAP_LO", "1002_DFA_SAD_XX", "1003_TIE_NEU_X")
 
@@ -113,6 +114,21 @@ def test_what_file_managers_leave_is_no_clip_and_suffixes_may_be_written_otherwi
     assert [record.image is not None for record in data.records] == [True, True, True, False]
     ends = {"face": front_end("image", size=16, channels=1), "voice": front_end("prosody")}
     assert not data.read(ends).refused
+
+
+def test_sounds_and_frames_pay_and_nothing_else_that_lies_there(crema: Path) -> None:
+    assert find_crema_d(crema) == (crema / "AudioWAV",)
+    with_frames(crema, folders=False, name="frames")
+    (crema / "frames2").mkdir()
+    found = find_crema_d(crema)
+    assert found == (crema / "AudioWAV", crema / "frames")
+    before = [content_hash(folder) for folder in found]
+    (crema / "AudioMP3").mkdir()
+    (crema / "AudioMP3" / f"{CLIPS[0]}.mp3").write_bytes(b"more")
+    (crema / "README.md").write_text("more")
+    assert [content_hash(folder) for folder in find_crema_d(crema)] == before
+    assert read_crema_d(*found) == read_crema_d(crema)
+    assert find_crema_d(crema / "frames") == ()
 
 
 def test_frames_of_another_rate_are_found(crema: Path) -> None:

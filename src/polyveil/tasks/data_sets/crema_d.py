@@ -22,7 +22,7 @@ Source: Cao et al., CREMA-D, IEEE Transactions on Affective Computing 5(4), 2014
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,21 +59,40 @@ _MAKE_FRAMES = (
 
 
 def find_crema_d(root: Path) -> tuple[Path, ...]:
-    """The folder, where it has this layout."""
-    return (root,) if (root / "AudioWAV").is_dir() else ()
+    """The folder of sounds, and that of frames where there is one; () in another layout.
+
+    These two are what a training pays for: whatever else is added to the data set or deleted, such
+    as MP3s and tables, must not make another one of it, with a budget of its own.
+    """
+    sounds = root / "AudioWAV"
+    if not sounds.is_dir():
+        return ()
+    frames = next((one for one in _places(root) if _has_frames(one)), None)
+    return (sounds,) if frames is None else (sounds, frames)
 
 
-def read_crema_d(root: Path) -> LabelledSet:
+def read_crema_d(root: Path, frames: Path | None = None) -> LabelledSet:
     """All clips; their `voice` and `image` are the modalities.
+
+    Args:
+      root: of the data set, or its AudioWAV/.
+      frames: folder of frames; None for the first of the known ones that has any.
 
     Raises:
       UsageError: the folder has another layout, or holds no clip.
     """
+    root = root.parent if root.name == "AudioWAV" else root
     if not (root / "AudioWAV").is_dir():
         raise UsageError("CREMA-D: expected a folder with AudioWAV/ and frames/ or VideoFlash/.")
     sounds = _files(root / "AudioWAV", _SOUNDS)
     _refuse_pointers("AudioWAV", sounds.values())
-    folder, pictures = _frames(root)
+    frames = frames or next((one for one in _places(root) if _has_frames(one)), None)
+    if frames is None:
+        raise UsageError(
+            "CREMA-D: no frames; expected frames/<clip>.jpg or frames/<clip>/*.jpg. Make them from "
+            f"VideoFlash/: {_MAKE_FRAMES}"
+        )
+    pictures = _pictures(frames)
     records: list[Record] = []
     labels: list[str] = []
     ties: list[frozenset[str]] = []
@@ -109,7 +128,7 @@ def read_crema_d(root: Path) -> LabelledSet:
         tuple(ties),
         tuple(f"actor {record.person}" for record in records),
         refused=tuple(refused),
-        remarks=(f"one frame a clip, from {folder.name}",),
+        remarks=(f"one frame a clip, from {frames.name}",),
     )
 
 
@@ -156,21 +175,30 @@ def _middle_frame(video: Path) -> bytes | None:
     return bytes(encoded) if there else None
 
 
-def _frames(root: Path) -> tuple[Path, dict[str, Path]]:
-    """(folder of frames, clip -> its picture)."""
-    places = (*(root / name for name in FOLDERS), *sorted(root.glob("Image-*-FPS*")))
-    for folder in filter(Path.is_dir, places):
-        inside = {
-            one.name: pictures[sorted(pictures)[len(pictures) // 2]]
-            for one in folder.iterdir()
-            if _CLIP.fullmatch(one.name) and one.is_dir() and (pictures := _files(one, _PICTURES))
-        }
-        if found := inside | _files(folder, _PICTURES):
-            return folder, found
-    raise UsageError(
-        "CREMA-D: no frames; expected frames/<clip>.jpg or frames/<clip>/*.jpg. Make them from "
-        f"VideoFlash/: {_MAKE_FRAMES}"
+def _places(root: Path) -> Iterator[Path]:
+    """Folders that frames may be in."""
+    yield from filter(Path.is_dir, (root / name for name in FOLDERS))
+    yield from filter(Path.is_dir, sorted(root.glob("Image-*-FPS*")))
+
+
+def _has_frames(folder: Path) -> bool:
+    return bool(_files(folder, _PICTURES)) or any(
+        _files(one, _PICTURES) for one in _folders(folder)
     )
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Clip -> its picture, the middle one where it has a folder of them."""
+    middle: dict[str, Path] = {}
+    for one in _folders(folder):
+        if found := _files(one, _PICTURES):
+            middle[one.name] = found[sorted(found)[len(found) // 2]]
+    return middle | _files(folder, _PICTURES)
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """Those that are called as clips are."""
+    return (one for one in folder.iterdir() if _CLIP.fullmatch(one.name) and one.is_dir())
 
 
 def _files(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
