@@ -266,4 +266,5 @@ def test_bad_records_make_exit_code_3_and_the_rest_is_used(job: Job) -> None:
 def test_a_dry_run_says_the_cost_and_leaves_nothing(job: Job) -> None:
     report = polyveil.train(table(job.data), job.folder / "run", dry_run=True, ledger=job.ledger)
     assert report.dry_run and report.charged[0] == 8 and "Would train" in report.summary()
+    assert "Each run draws anew who is held out" in report.summary()
     assert not (job.folder / "run").exists() and not job.ledger.exists()

@@ -156,6 +156,9 @@ class TrainReport:
         else:
             lines = [f"Trained {self.intent}; {duration(self.seconds)}.", *self._figures()]
         lines += [self.promise, self.budget]
+        validation = self.settings.get("data", {}).get("validation")
+        if self.dry_run and isinstance(validation, float) and validation:
+            lines.append("Each run draws anew who is held out: its numbers may differ a little.")
         lines += [f"Refused: {count} × {reason}" for reason, count in self.refused.items()]
         return "\n".join(lines)
 
