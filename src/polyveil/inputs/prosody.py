@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import find_peaks, medfilt
 
-from polyveil.inputs.voice_figures import VoiceFigures
+from polyveil.inputs import read_speech
+from polyveil.inputs.voice_figures import EVEN, FEELING, VoiceFigures, weights
 from polyveil.records.sound import RATE
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -79,6 +80,10 @@ FIGURES: tuple[tuple[str, float, float], ...] = (
 """Name, where speech lies, and how far it spreads, in the unit of the name."""
 
 _TELLING = (0, 1, 3, 6, 8, 11, 13, 14, 17, 18, 21, 23, 25, 26)
+FEELING_WEIGHTS = weights(len(FIGURES), _TELLING)
+"""Of the figures where feelings are to be told."""
+UNLIKE_READING = "unlike reading"
+"""Emphasis: as "feeling", told against how people read aloud, see `polyveil.inputs.read_speech`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +105,17 @@ class ProsodyReader(VoiceFigures):
 
     count = len(FIGURES)
     telling = _TELLING
+    emphases = (EVEN, FEELING, UNLIKE_READING)
 
     def figures(self, samples: NDArray[np.floating]) -> NDArray[np.float32]:
         """See `prosody`."""
         return prosody(samples)
+
+    def emphasised(self, figures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Figures as they are shown, float32 [28]."""
+        if self.emphasis == UNLIKE_READING:
+            return read_speech.unlike(figures * FEELING_WEIGHTS)
+        return VoiceFigures.emphasised(self, figures)
 
 
 def prosody(samples: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -34,18 +34,23 @@ class VoiceFigures(ABC):
     """float32 [figures] of a record's voice, each shifted and scaled by where speech lies.
 
     Attributes:
-      emphasis: "even", or "feeling" for less weight on what tells feelings less.
+      emphasis: "even", or "feeling" for less weight on what tells feelings less; or another that a
+        kind of figures has.
       count: how many figures there are.
       telling: places of those that feelings are told by.
+      emphases: what there is of them.
     """
 
     emphasis: str = EVEN
     count: ClassVar[int]
     telling: ClassVar[Collection[int]]
+    emphases: ClassVar[tuple[str, ...]] = (EVEN, FEELING)
 
     def __post_init__(self) -> None:
-        if self.emphasis not in (EVEN, FEELING):
-            raise ValueError(f"expected emphasis as {EVEN} or {FEELING}, got {self.emphasis!r}.")
+        if self.emphasis not in self.emphases:
+            raise ValueError(
+                f"expected emphasis as {' or '.join(self.emphases)}, got {self.emphasis!r}."
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,14 +70,17 @@ class VoiceFigures(ABC):
         """
         if record.voice is None:
             return None
-        return self._weights() * self.figures(sound.decode(record.voice).samples)
+        return self.emphasised(self.figures(sound.decode(record.voice).samples))
 
     @abstractmethod
     def figures(self, samples: NDArray[np.floating]) -> NDArray[np.float32]:
         """Of a sound, (time,), one channel at 16 kHz; all of equal weight."""
 
-    def _weights(self) -> NDArray[np.float32]:
-        if self.emphasis == EVEN:
-            return np.ones(self.count, np.float32)
-        tells = np.isin(np.arange(self.count), list(self.telling))
-        return np.where(tells, MORE, LESS).astype(np.float32)
+    def emphasised(self, figures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Figures as they are shown, float32 [figures]."""
+        return figures if self.emphasis == EVEN else figures * weights(self.count, self.telling)
+
+
+def weights(count: int, telling: Collection[int]) -> NDArray[np.float32]:
+    """`MORE` at the places of figures that tell feelings, `LESS` at the others."""
+    return np.where(np.isin(np.arange(count), list(telling)), MORE, LESS).astype(np.float32)
