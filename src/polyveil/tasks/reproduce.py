@@ -114,7 +114,8 @@ def reproduce(
         before = kept.scored(cell)
         if before is None:
             parts = found.parts(cell.seed)
-            one = carry_out(cell, parts, layout.options(cell.epsilon), layout.network)
+            options = layout.options(cell.epsilon)
+            one = carry_out(cell, parts, options, layout.network, layout.clipping)
             kept.keep(one)
             scored.append(one)
             _write(_table(found, scored, call, left=len(cells) - at), Path(out))
@@ -214,6 +215,8 @@ def _job(found: Corpus, call: _Call) -> Job:
         options = layout.options(epsilon)
         values = {**asdict(options), "learning_rate": options.rate}
         settings |= {f"{key}, {name}": one for key, one in values.items() if key != "seed"}
+    settings["clipping"] = layout.clipping
+    settings["learning_rate grows by the root of epsilon"] = layout.steeper
     job = about.job(
         "reproduce",
         started=call.started,
@@ -230,6 +233,7 @@ def _fingerprint(data: Path, layout: Layout) -> str:
     """Of what a cell's figures follow from; more seeds go on with the same table."""
     ends = {name: end.to_json() for name, end in layout.front_ends.items()}
     options = [repr(layout.plain), repr(layout.private), dict(layout.network), layout.shares]
+    options.append({"steeper": layout.steeper, "clipping": layout.clipping})
     hashes = [content_hash(folder) for folder in layout.folders(data)]
     text = json.dumps([hashes, ends, options, version("polyveil")], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

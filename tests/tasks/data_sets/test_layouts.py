@@ -84,6 +84,13 @@ def test_what_is_none_of_them_hears_what_was_expected(tmp_path: Path) -> None:
         EMO_DB.read(tmp_path)
 
 
+def test_steps_grow_with_the_budget_where_a_layout_says_so() -> None:
+    small, large = EMO_DB.options(1.0), EMO_DB.options(4.0)
+    assert (small.rate, large.rate) == (EMO_DB.private.rate, 2 * EMO_DB.private.rate)
+    assert EMO_DB.options(None) is EMO_DB.plain
+    assert TWEETS.options(1.0) == TWEETS.options(8.0) == TWEETS.private
+
+
 def test_tables_of_a_chimeric_set_say_so(tmp_path: Path) -> None:
     found = pamrl.corpus(MADE["AV-MNIST"](tmp_path))
     assert "chimeric" in found.layout.title and "chimeric" in found.records.remarks[0]

@@ -233,10 +233,11 @@ def test_an_example_runs_dry_with_the_settings_of_its_layout(tmp_path: Path, nam
     assert report.guarantee.unit == "record with all its modalities"
     assert set(layout.held_out) <= set(report.remarks)
     plan = training_plan(file, "p")
-    of_layout = {name: getattr(layout.private, name) for name in ("epochs", "batch_size")}
+    options = layout.options(plan.privacy.epsilon)
+    of_layout = {name: getattr(options, name) for name in ("epochs", "batch_size", "optimizer")}
     assert {name: getattr(plan.training, name) for name in of_layout} == of_layout
-    assert plan.training.optimizer == layout.private.optimizer
-    assert plan.training.learning_rate == layout.private.learning_rate
+    assert plan.training.learning_rate == pytest.approx(options.learning_rate, abs=0.005)
+    assert plan.privacy.clipping == layout.clipping
     assert sizes(plan.models[0]) == dict(layout.network)
 
 

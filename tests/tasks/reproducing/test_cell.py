@@ -92,6 +92,12 @@ def test_a_cell_is_the_same_when_it_is_done_again(parts: MadeUp, scored: Scored)
     assert first.metrics == second.metrics
 
 
+def test_a_cell_clips_as_it_is_told_under_the_same_promise(parts: MadeUp) -> None:
+    cell = Cell("made up", "alternating", 2.0, 0)
+    apart, flat = (carry_out(cell, parts, OPTIONS, clipping=how) for how in ("per-layer", "flat"))
+    assert flat.guarantee == apart.guarantee and flat.metrics != apart.metrics
+
+
 def test_cells_survive_a_kill_and_a_torn_last_line(tmp_path: Path, scored: Scored) -> None:
     kept = KeptCells(tmp_path, "table")
     kept.keep(scored)

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from polyveil.errors import UsageError
 from polyveil.inputs import FrontEnd
@@ -33,6 +34,9 @@ class Layout:
       front_ends: modality -> how it is read.
       shares: of validation and test in a table; test None for the makers' own part.
       plain, private: how long and in what steps, without and with a promise.
+      steeper: whether the private learning rate is that of epsilon 1 and grows by epsilon's root:
+        with less noise longer steps are worth their while.
+      clipping: of each release, see `Budget`.
       network: sizes, as `MultimodalConfig` calls them, where they are others than its own.
       alike: whether a table's split keeps pictures that look alike in one part.
       held_out: who is held out together in a training, as sentences for its report.
@@ -50,6 +54,8 @@ class Layout:
     network: Mapping[str, Any] = field(default_factory=dict)
     alike: bool = False
     held_out: tuple[str, ...] = ()
+    steeper: bool = False
+    clipping: Literal["per-layer", "flat"] = "per-layer"
 
     def folders(self, root: Path) -> tuple[Path, ...]:
         """The folders that hold its records; or ().
@@ -85,7 +91,11 @@ class Layout:
 
     def options(self, epsilon: float | None) -> Options:
         """Of a training with this budget."""
-        return self.plain if epsilon is None else self.private
+        if epsilon is None:
+            return self.plain
+        if not self.steeper:
+            return self.private
+        return replace(self.private, learning_rate=self.private.rate * math.sqrt(epsilon))
 
     def split(self, records: LabelledSet, seed: int) -> Split:
         """A table's split; no tie runs between two parts."""

@@ -4,7 +4,7 @@
 Settings of AV-MNIST were chosen on the validation part of seed 0, by alternating training at
 epsilon 1 among ten. EMO-DB and tweets are so small that a budget is spent best on few numbers that
 are known to matter: inputs and settings were chosen on validation parts of seeds from 100 on, by
-alternating training, among about a hundred.
+alternating training, among about a hundred, and EMO-DB's again among about eighty.
 CREMA-D and MVSA could not be tried: they have the settings of the nearest set that could.
 """
 
@@ -91,13 +91,17 @@ EMO_DB = Layout(
         # What a spectrogram shows, in 62 numbers: on validation actors better than networks that
         # had to learn to see it from a few hundred recordings.
         "spectrogram": front_end("timbre", emphasis="feeling"),
-        "prosody": front_end("prosody", emphasis="feeling"),
+        "prosody": front_end("prosody", emphasis="unlike reading"),
     },
     shares=(1 / 7, 2 / 7),
     plain=Options(epochs=60, batch_size=32, learning_rate=0.01),
-    private=Options(epochs=12, batch_size=130, optimizer="sgd", learning_rate=0.6),
+    # Every record in every step: of so few, a sample costs more signal than it saves noise.
+    private=Options(epochs=17, batch_size=1024, optimizer="sgd", learning_rate=0.3),
     network={"vectors": "fixed", "width": 90},
     held_out=_BY_ACTOR,
+    steeper=True,
+    # The mean feature, released with the gradient, would else take half of the bound.
+    clipping="flat",
 )
 
 AV_MNIST = Layout(

@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,7 +154,11 @@ class Scored:
 
 
 def carry_out(
-    cell: Cell, parts: Parts, options: Options, network: Mapping[str, Any] | None = None
+    cell: Cell,
+    parts: Parts,
+    options: Options,
+    network: Mapping[str, Any] | None = None,
+    clipping: Literal["per-layer", "flat"] = "per-layer",
 ) -> Scored:
     """Trains and measures one cell.
 
@@ -162,11 +166,12 @@ def carry_out(
       options: how long and in what steps; its seed is replaced by the cell's, and a step has at
         most all records.
       network: sizes of `MultimodalConfig`, where they shall be others than its own.
+      clipping: of each release, see `Budget`.
 
     Raises:
       NotPrivate: this budget cannot be met.
     """
-    budget = None if cell.epsilon is None else Budget(epsilon=cell.epsilon)
+    budget = None if cell.epsilon is None else Budget(epsilon=cell.epsilon, clipping=clipping)
     size = min(options.batch_size, len(parts.train))
     seeded = replace(options, seed=cell.seed, batch_size=size)
     # Equal for equal cells, so that a table can be made again; whoever releases a model draws one.
