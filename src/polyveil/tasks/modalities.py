@@ -7,8 +7,9 @@ a class must not be somebody's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.inputs import FrontEnd, front_end
@@ -18,7 +19,7 @@ from polyveil.learn.plan import RECOGNISER, DataPlan, Plan
 from polyveil.learn.progress import Listener, Read, silence
 from polyveil.privacy.key import ProjectKey
 from polyveil.records.record import Record, Refused
-from polyveil.records.source import Source, open_source
+from polyveil.records.source import open_source
 from polyveil.tasks.person_token import person_token
 from polyveil.tasks.reading import example, side_by_side
 
@@ -54,9 +55,10 @@ def read_modalities(
     people = any(one.name == RECOGNISER for one in plan.models)
     allowed = plan.data.classes if like is None else like.classes
     source = open_source(path or plan.data.path)
-    for done, item in enumerate(_examples(source, plan.data, ends, people=people), start=1):
+    read = _people(plan.data, ends, allowed) if people else _labelled(plan.data, ends, allowed)
+    for done, item in enumerate(side_by_side(read, source.records()), start=1):
         on_progress(Read(done, len(source)))
-        if isinstance(item, Example) and (allowed is None or item.label in allowed):
+        if isinstance(item, Example):
             examples.append(item)
         elif isinstance(item, Refused):
             refused.append(item)
@@ -72,21 +74,48 @@ def read_modalities(
     return stacked(examples, shapes, classes, refused, spreads, kinds)
 
 
-def _examples(
-    source: Source, plan: DataPlan, ends: Mapping[str, FrontEnd], *, people: bool
-) -> Iterator[Example | Refused | None]:
-    """One item a record, in order; None for people who are left for later."""
+_Reads: TypeAlias = Callable[[Record | Refused], Example | Refused | None]
 
-    def read(item: Record | Refused) -> Example | Refused | None:
+
+def _people(
+    plan: DataPlan, ends: Mapping[str, FrontEnd], allowed: tuple[str, ...] | None
+) -> _Reads:
+    """What becomes of a record of somebody; None for people who are left for later."""
+
+    def read(item: Record) -> Example | None:
+        token = _who(item)
+        known = _chosen(token, plan.people) and (allowed is None or token in allowed)
+        return example(item, token, ends) if known else None
+
+    return _refusing(read)
+
+
+def _labelled(
+    plan: DataPlan, ends: Mapping[str, FrontEnd], allowed: tuple[str, ...] | None
+) -> _Reads:
+    """What becomes of a record that states its class."""
+
+    def read(item: Record) -> Example:
+        label = class_name(item.row.get(plan.label), plan.label)
+        if allowed is not None and label not in allowed:
+            raise UnreadableRecord("label: none of the plan's classes; add it or leave it out.")
+        return example(item, label, ends)
+
+    return _refusing(read)
+
+
+def _refusing(read: Callable[[Record], Example | None]) -> _Reads:
+    """A bad record is refused by itself."""
+
+    def reads(item: Record | Refused) -> Example | Refused | None:
         if isinstance(item, Refused):
             return item
         try:
-            label = _who(item) if people else class_name(item.row.get(plan.label), plan.label)
-            return example(item, label, ends) if _chosen(label, plan.people) else None
+            return read(item)
         except UnreadableRecord as error:
             return Refused(item.id, "UnreadableRecord", str(error))
 
-    return side_by_side(read, source.records())
+    return reads
 
 
 def _who(record: Record) -> str:
