@@ -27,6 +27,7 @@ from polyveil.records.source import Source, open_source
 from polyveil.report.calibration import NO_GUARANTEE
 from polyveil.report.codec import encode
 from polyveil.report.facts import Refusals
+from polyveil.report.sentences import plural
 from polyveil.tasks.events import Listener, RecordDone, StageStarted, silence
 from polyveil.tasks.recognising.keys import project_key
 from polyveil.tasks.recognising.opened import OpenedRecogniser, exists
@@ -81,11 +82,11 @@ class EnrollReport:
     def summary(self) -> str:
         """Counts, refusals, what was not done."""
         would = "would be " if self.dry_run else ""
-        parts = [f"{self.enrolled} people {would}enrolled"]
+        parts = [f"{plural(self.enrolled, 'person', 'people')} {would}enrolled"]
         parts += [f"{self.renewed} renewed"] if self.renewed else []
         parts += [f"{self.already} there already, skipped"] if self.already else []
         parts += [f"{self.not_enrolled} without a usable record"] if self.not_enrolled else []
-        lines_ = [f"{', '.join(parts)}; {self.records} records read"]
+        lines_ = [f"{', '.join(parts)}; {plural(self.records, 'record')} read"]
         if self.modalities:
             each = ", ".join(f"{name} {count}" for name, count in self.modalities.items())
             lines_.append(f"templates: {each}")

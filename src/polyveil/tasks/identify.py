@@ -33,6 +33,7 @@ from polyveil.report.calibration import NO_GUARANTEE
 from polyveil.report.codec import encode
 from polyveil.report.facts import Refusals
 from polyveil.report.figures import figure
+from polyveil.report.sentences import plural
 from polyveil.tasks.events import Listener, RecordDone, StageStarted, silence
 from polyveil.tasks.recognising.keys import project_key
 from polyveil.tasks.recognising.opened import NOT_DONE, OpenedRecogniser
@@ -111,8 +112,8 @@ class IdentifyReport:
             lines += [f"  {shown.record_id}: {shown.reason}" for shown in one.examples[:5]]
         lines.append(
             f"{len(self.answers) - self.unknown} identified, {self.unknown} unknown among "
-            f"{self.enrolled} enrolled people; at most {figure(self.far, 'share')} of strangers "
-            "identified as anybody"
+            f"{plural(self.enrolled, 'enrolled person', 'enrolled people')}; "
+            f"at most {figure(self.far, 'share')} of strangers identified as anybody"
         )
         lines.append(f"not checked: {NOT_DONE[0]}")
         return "\n".join(lines).replace("\u00a0", " ")

@@ -14,6 +14,7 @@ from typing import Any
 from polyveil.errors import EXIT_CLEAN, EXIT_RISK_FOUND, UsageError
 from polyveil.recognize.gallery import Gallery
 from polyveil.report.codec import encode
+from polyveil.report.sentences import plural
 from polyveil.tasks.recognising.keys import project_key
 from polyveil.tasks.recognising.opened import must_exist
 
@@ -53,9 +54,9 @@ class RevokeReport:
         """What was erased, and what cannot be."""
         if not self.templates:
             return "nothing was there under this name; nothing was changed"
-        what = "rows deleted" if self.forgotten else "templates erased"
-        would = "would be: " if self.dry_run else ""
-        lines = [f"{would}{self.templates} {what} of subject {self.subject}"]
+        noun, done = ("row", "deleted") if self.forgotten else ("template", "erased")
+        would = "would be " if self.dry_run else ""
+        lines = [f"{plural(self.templates, noun)} {would}{done} of subject {self.subject}"]
         return "\n".join([*lines, f"not done: {'; '.join(self.not_done)}"])
 
 

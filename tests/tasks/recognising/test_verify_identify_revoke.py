@@ -90,11 +90,14 @@ def test_what_was_revoked_is_recognised_no_more_and_can_be_enrolled_again(
     own = file_of(tmp_path, "Staff Nr001")
     planned = polyveil.revoke("Staff Nr001", dry_run=True, **held)
     assert planned.templates == 2
-    assert polyveil.revoke("Staff Nr001", modality="voice", **held).templates == 1
+    assert planned.summary().startswith("2 templates would be erased of subject ")
+    half = polyveil.revoke("Staff Nr001", modality="voice", **held)
+    assert half.templates == 1 and half.summary().startswith("1 template erased of subject ")
     assert polyveil.verify("Staff Nr001", face=own, **where).decision == "verified"
     assert polyveil.revoke("Staff Nr001", **held).templates == 1
     assert polyveil.verify("Staff Nr001", face=own, **where).decision == "not enrolled"
-    assert polyveil.enroll(person="Staff Nr001", face=[own], **where).enrolled == 1
+    back = polyveil.enroll(person="Staff Nr001", face=[own], **where)
+    assert back.enrolled == 1 and back.summary().startswith("1 person enrolled; 1 record read")
     assert polyveil.verify("Staff Nr001", face=own, **where).decision == "verified"
     gone = polyveil.revoke("Staff Nr001", forget=True, **held)
     assert gone.forgotten and gone.templates == 3 and gone.exit_code == EXIT_CLEAN
