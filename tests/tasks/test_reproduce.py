@@ -104,6 +104,14 @@ def test_a_folder_that_cannot_be_used_is_known_before_the_records_are_read(
     )
 
 
+def test_a_table_is_not_written_into_its_data(spoken: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="inside the data"):
+        polyveil.reproduce("pamrl", spoken, spoken / "wav" / "table")
+    assert sorted(path.suffix for path in (spoken / "wav").iterdir()) == [".wav"] * 48
+    # Beside the recordings it is in nobody's way.
+    assert polyveil.reproduce("pamrl", spoken, spoken / "table", dry_run=True).left
+
+
 def test_what_is_asked_for_twice_is_one_cell(spoken: Path, tmp_path: Path) -> None:
     made = polyveil.reproduce(
         "pamrl", spoken, seeds=1, epsilons=[8, 8.0], methods=["joint", "joint"], dry_run=True

@@ -79,7 +79,8 @@ def reproduce(
       on_event: hears about cells.
 
     Raises:
-      UsageError: no such system, method or data, or `out` holds another table.
+      UsageError: no such system, method or data, or `out` holds another table, lies inside the
+        data or cannot be written to.
     """
     for module in ("torch", "dp_accounting", "sklearn"):
         _optional.require(module, extra="train", purpose="Reproducing a table")
@@ -102,6 +103,9 @@ def reproduce(
     rows = tuple(dict.fromkeys(methods or METHODS))
     cells = list(_cells(layout.title, rows, (None, *budgets), seeds))
     call = _Call(system, seeds, budgets, rows if methods else (), started)
+    # There, the table would make other data of the data, and could not be gone on with.
+    if any(Path(out).resolve().is_relative_to(one.resolve()) for one in layout.folders(Path(data))):
+        raise UsageError("out: it lies inside the data. Choose a folder elsewhere.")
     listen(Note("Reading the records."))
     if dry_run:
         return _table(pamrl.read(layout, Path(data), listen), [], call, left=len(cells))
