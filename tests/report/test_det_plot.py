@@ -41,3 +41,11 @@ def test_the_names_of_at_most_four_sets_stand_beside_their_lines() -> None:
     plot = det_plot([a_set(far, frr, f"m{at}") for at in range(6)])
     assert plot is not None and len(plot.series) == 4
     assert [one.lines[0] for one in plot.labels] == ["m0", "m1", "m2", "m3", "equal errors"]
+
+
+def test_scores_that_are_all_equal_are_drawn_where_chance_is() -> None:
+    plot = det_plot([a_set(np.array([0.0, 1.0]), np.array([1.0, 0.0]))])
+    assert plot is not None
+    points = [tuple(map(float, one.split(","))) for one in plot.series[0].points.split()]
+    forty = next(one.at for one in plot.x_ticks if one.value == 0.4)
+    assert min(x for x, _ in points) > forty - 10, "a line across the plot would look like skill"

@@ -8,6 +8,8 @@ Source: Martin et al., The DET curve in assessment of detection task performance
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil
 from statistics import NormalDist
 
 from polyveil.report.axes import AxisTick
@@ -28,6 +30,8 @@ from polyveil.report.plots import (
 
 LEAST, MOST = 0.0005, 0.6
 _TICKS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4)
+_APART = 0.02
+"""Points further apart than this, as shares, get others between them."""
 _DEVIATE = NormalDist().inv_cdf
 
 
@@ -62,8 +66,24 @@ def det_plot(sets: Sequence[SetOfModalities]) -> Plot | None:
 
 
 def _series(slot: int, one: SetOfModalities) -> Series:
-    points = [(_across(far), _up(frr)) for far, frr in zip(one.det_far, one.det_frr, strict=True)]
+    rates = _filled(list(zip(one.det_far, one.det_frr, strict=True)))
+    points = [(_across(far), _up(frr)) for far, frr in rates]
     return Series(slot, " ".join(f"{x:g},{y:g}" for x, y in thinned(_inside(points))), "", ())
+
+
+def _filled(rates: Sequence[Point]) -> list[Point]:
+    """With points between those far apart, on the straight line of rates that joins them.
+
+    Where most scores are equal there are few points. A line from edge to edge of the plot would
+    show errors that no threshold has.
+    """
+    filled = list(rates[:1])
+    for (far, frr), (next_far, next_frr) in pairwise(rates):
+        steps = max(1, ceil(max(abs(next_far - far), abs(next_frr - frr)) / _APART))
+        for step in range(1, steps + 1):
+            part = step / steps
+            filled.append((far + part * (next_far - far), frr + part * (next_frr - frr)))
+    return filled
 
 
 def _inside(points: Sequence[Point]) -> list[Point]:
