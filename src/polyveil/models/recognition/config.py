@@ -16,7 +16,7 @@ from polyveil.models.vae import VAEConfig
 ALIGNMENTS = ("info-nce", "anchors", "margin-as-printed", "none")
 MIXES_RECORDS = ("info-nce", "margin-as-printed")
 NO_PRIVACY = (
-    "vae: the noise of the code is no differential privacy; nothing bounds what a code tells. "
+    "VAE: the noise of the code is no differential privacy; nothing bounds what a code tells. "
     "Measure what an attacker rebuilds from it."
 )
 
