@@ -119,6 +119,18 @@ def test_what_is_asked_for_twice_is_one_cell(spoken: Path, tmp_path: Path) -> No
     assert made.left == 2 and made.job.command.count("joint") == 1
 
 
+def test_whoever_interrupts_hears_how_to_go_on(
+    spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pamrl, "read", stopped)
+    asked = ["reproduce", "pamrl", "--data", str(spoken), "--out", str(tmp_path / "table")]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 130 and "goes on with the next cell" in found.output
+
+
 def test_refusals_are_told_by_reason(spoken: Path, tmp_path: Path) -> None:
     out, heard = tmp_path / "table", []
     made = polyveil.reproduce(
