@@ -24,6 +24,11 @@ def test_parts_without_a_common_record_are_proven_disjoint() -> None:
     assert proof.guard().sentence == "members 5, others 4: no record is in two of them"
 
 
+def test_equal_records_of_a_part_are_counted_each() -> None:
+    twice = examples(5, 1).digests() * 2
+    assert prove_disjoint({"members": twice}).parts[0].records == 10
+
+
 def test_one_shared_record_is_found_whatever_its_label() -> None:
     members = examples(5, 1)
     again = Examples(members.at(slice(2, 3)).inputs, torch.ones(1, dtype=torch.int64))

@@ -15,7 +15,7 @@ from audit_example import example, members
 from test_html import EVIL, Page
 
 from polyveil.attack.guard import Guard
-from polyveil.attack.result import Curve, Exposed
+from polyveil.attack.result import Curve, Effort, Exposed
 from polyveil.attack.splits import Part
 from polyveil.attack.threat import Threat
 from polyveil.report import (
@@ -30,6 +30,7 @@ from polyveil.report import (
     Untested,
     render_audit,
 )
+from polyveil.report import audit_words as words
 
 TWO_MEGABYTES = 2_000_000
 
@@ -228,3 +229,15 @@ def test_every_plot_has_words_for_a_screen_reader(page: Page) -> None:
     for tag, a in page.tags:
         if tag == "svg" and a.get("role") != "img":
             assert a.get("aria-hidden") == "true"
+
+
+def test_models_that_attacks_share_were_trained_once() -> None:
+    one = Effort(1.0, 300, 5, 2, shared_models=5, shared_seconds=19.0)
+    alone = Effort(1.0, 10, 2)
+
+    def said(*efforts: Effort) -> str:
+        return words.spent(words.together(efforts)).replace("\u00a0", " ")
+
+    assert said(one, one, one) == "900 queries, 5 models trained, 22.0 s"
+    assert said(one, alone) == "310 queries, 7 models trained, 21.0 s"
+    assert said(alone, alone) == "20 queries, 4 models trained, 2.0 s"

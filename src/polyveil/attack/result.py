@@ -71,6 +71,8 @@ class Effort:
       seconds: wall clock.
       queries: records that went through the target, repeated ones counted again.
       models: networks that were trained for the attack.
+      shared_models, shared_seconds: of `models`, those that other attacks on the same threat use
+        too, and how long their training took, which is not in `seconds`.
       trials: thresholds, restarts or scores among which the best was reported; 1 if fixed before.
     """
 
@@ -78,6 +80,8 @@ class Effort:
     queries: int = 0
     models: int = 0
     trials: int = 1
+    shared_models: int = 0
+    shared_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

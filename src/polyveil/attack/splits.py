@@ -21,6 +21,7 @@ class Part:
     """One part of a split: its name, how many records, a hash of all of them, order aside.
 
     Attributes:
+      records: equal ones are counted again.
       digest: hex SHA-256 over the sorted record digests, keyed: names the part, tests no guess.
     """
 
@@ -63,7 +64,8 @@ def prove_disjoint(parts: Mapping[str, Iterable[bytes]], *, key: bytes = b"") ->
     Args:
       key: secret of the audit, so that a part's digest in a report tests no guess of its records.
     """
-    held = {name: frozenset(digests) for name, digests in parts.items()}
+    given = {name: tuple(digests) for name, digests in parts.items()}
+    held = {name: frozenset(digests) for name, digests in given.items()}
     shared = {
         f"{one} and {other}": len(held[one] & held[other])
         for one, other in combinations(held, 2)
@@ -71,7 +73,9 @@ def prove_disjoint(parts: Mapping[str, Iterable[bytes]], *, key: bytes = b"") ->
     }
     found = tuple(
         Part(
-            name, len(digests), hmac.new(key, b"".join(sorted(digests)), hashlib.sha256).hexdigest()
+            name,
+            len(given[name]),
+            hmac.new(key, b"".join(sorted(digests)), hashlib.sha256).hexdigest(),
         )
         for name, digests in held.items()
     )

@@ -132,17 +132,21 @@ def spent(effort: Effort) -> str:
     parts = [plural(effort.queries, "query", "queries")] if effort.queries else []
     if effort.models:
         parts.append(f"{plural(effort.models, 'model')} trained")
-    return ", ".join([*parts, seconds(effort.seconds).replace(" ", "\u00a0")])
+    whole = effort.seconds + effort.shared_seconds
+    return ", ".join([*parts, seconds(whole).replace(" ", "\u00a0")])
 
 
 def together(efforts: Iterable[Effort]) -> Effort:
-    """What several attacks cost in sum."""
+    """What several attacks on one threat cost in sum; what they share is counted once."""
     all_of = list(efforts)
+    shared = max((one.shared_models for one in all_of), default=0)
     return Effort(
         sum(one.seconds for one in all_of),
         sum(one.queries for one in all_of),
-        sum(one.models for one in all_of),
+        sum(one.models - one.shared_models for one in all_of) + shared,
         sum(one.trials for one in all_of),
+        shared,
+        max((one.shared_seconds for one in all_of), default=0.0),
     )
 
 

@@ -86,7 +86,7 @@ def audit(
     folder = None if out is None or dry_run else Path(out)
     if folder is not None:
         place.check_place(folder, _paths(target, released, control))
-    prepared = _prepare(target, plan, data, released, control, secret, recogniser, seed)
+    prepared = _prepare(target, plan, data, released, control, secret, recogniser, seed, folder)
     if dry_run:
         return _report(prepared, planned(prepared.steps, minutes=minutes), started, minutes, seed)
     fingerprint = _fingerprint(prepared, minutes, seed)
@@ -110,6 +110,7 @@ def _prepare(
     secret: str | None,
     recogniser: str | Path | None,
     seed: int,
+    out: Path | None,
 ) -> Prepared:
     if not isinstance(target, str | Path):
         _needs_torch()
@@ -134,11 +135,15 @@ def _prepare(
 
         network = None if recogniser is None else Path(recogniser)
         return prepare_folders(path, Path(released), recogniser=network, seed=seed)
-    return _prepare_run(path, plan, data, seed)
+    return _prepare_run(path, plan, data, seed, out)
 
 
 def _prepare_run(
-    path: Path, plan: str | Path | None, data: str | Path | None, seed: int
+    path: Path,
+    plan: str | Path | None,
+    data: str | Path | None,
+    seed: int,
+    out: Path | None,
 ) -> Prepared:
     if not (path / "result.json").is_file():
         raise UsageError(
@@ -148,10 +153,15 @@ def _prepare_run(
     if plan is None:
         raise UsageError("target: a result of train; expected --plan with the plan that made it.")
     _needs_torch()
+    from polyveil.tasks.auditing.place import check_place
     from polyveil.tasks.auditing.run import prepare_run
     from polyveil.tasks.training_plan import training_plan
 
-    return prepare_run(path, training_plan(plan, data), seed=seed)
+    made = training_plan(plan, data)
+    if out is not None:
+        # With a file more they would be other data than those of the run, to the ledger as well.
+        check_place(out, _paths(made.data.path, made.data.validation))
+    return prepare_run(path, made, seed=seed)
 
 
 def _needs_torch() -> None:
@@ -168,6 +178,11 @@ def _fingerprint(prepared: Prepared, minutes: float, seed: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def _read(prepared: Prepared) -> int:
+    """Records of a model's parts; of released data, what was read stands with the system."""
+    return 0 if prepared.proof is None else sum(one.records for one in prepared.proof.parts)
+
+
 def _report(
     prepared: Prepared, outcome: Outcome, started: str, minutes: float, seed: int
 ) -> AuditReport:
@@ -180,7 +195,7 @@ def _report(
             "audit",
             started=started,
             input_kind=prepared.system.kind,
-            counts=Counts(),
+            counts=Counts(records_read=_read(prepared)),
             settings={"minutes": minutes, "seed": seed},
             deciding=_DECIDING,
             weights=prepared.uses_weights,

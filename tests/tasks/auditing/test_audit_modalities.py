@@ -17,7 +17,9 @@ import cv2  # noqa: E402
 
 import polyveil  # noqa: E402
 from polyveil.attack.audited_model import AuditedModel  # noqa: E402
+from polyveil.attack.canary.one_run import NOT_TO_BE_USED  # noqa: E402
 from polyveil.attack.classifier import Classifier  # noqa: E402
+from polyveil.errors import UsageError  # noqa: E402
 from polyveil.learn.modalities import Multimodal  # noqa: E402
 from polyveil.learn.multimodal.prediction import predict  # noqa: E402
 from polyveil.learn.multimodal.run import MethodRun  # noqa: E402
@@ -25,6 +27,7 @@ from polyveil.learn.plan import Plan  # noqa: E402
 from polyveil.models.multimodal import MultimodalClassifier  # noqa: E402
 from polyveil.tasks.auditing import recipes  # noqa: E402
 from polyveil.tasks.auditing.as_examples import as_data, as_examples  # noqa: E402
+from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step  # noqa: E402
 from polyveil.tasks.auditing.evasion import evasion_step  # noqa: E402
 from polyveil.tasks.auditing.run import _audited, prepare_run  # noqa: E402
 from polyveil.tasks.auditing.trained_run import TrainedRun, read_run  # noqa: E402
@@ -178,6 +181,7 @@ def test_the_verb_reports_a_run_on_several_modalities(folder: Path) -> None:
     )
     assert report.system.facts["inputs"] == "image, text"
     assert report.system.facts["records that lack a modality"] == 67
+    assert report.job.counts.records_read == RECORDS
     assert "records of image and text" in report.system.data_subjects
     assert any("Fusion" in one for one in report.not_tested)
     assert any("promises nothing" in one for one in report.warnings)
@@ -197,3 +201,23 @@ def test_a_run_with_a_budget_is_to_have_its_claim_attacked(folder: Path) -> None
     assert "claimed epsilon" in {one.name for one in found.steps}
     assert not found.claims
     assert replace(found, steps=()).system.facts["data set"]
+
+
+def test_the_report_may_not_lie_among_the_records(folder: Path) -> None:
+    path = plan(folder, "late fusion", {"mode": "none"})
+    trained(folder, path)
+    before = sorted(one.name for one in (folder / "data").iterdir())
+    with pytest.raises(UsageError, match="lies inside it"):
+        polyveil.audit(folder / path.stem, plan=path, out=folder / "data" / "audit")
+    assert sorted(one.name for one in (folder / "data").iterdir()) == before
+
+
+def test_a_claim_is_attacked_in_a_training_of_its_own_and_says_so(folder: Path) -> None:
+    path = plan(folder, "alternating", {"epsilon": 8.0})
+    run = trained(folder, path)
+    guarantee = run.report.guarantee
+    assert guarantee is not None
+    (found,) = claimed_epsilon_step(run, guarantee, seed=0).run(1e6).attacks
+    assert found.sentence.startswith("The training was made once more")
+    assert any("own model has seen no made-up record" in one for one in found.notes)
+    assert NOT_TO_BE_USED not in found.notes

@@ -192,5 +192,5 @@ def test_the_claim_of_a_run_stands_beside_its_evidence(
     assert claim.statement.startswith("Differential privacy with ε = 8")
     assert claim.epsilon is not None and claim.lower_bound is not None
     assert claim.lower_bound <= claim.epsilon
-    assert "guesses whether a planted record was in the training" in attack.sentence
+    assert "guesses whether a planted record was in it" in attack.sentence
     assert attack.verdict != "leak demonstrated"

@@ -49,6 +49,7 @@ THREAT = Threat(
 SCORES = ("released gradients", "differences of successive releases")
 _BY_CHANCE = 1e-3
 """Controls fail by mere chance this often."""
+NOT_TO_BE_USED = "The audited model has seen made-up records; it is not to be used."
 _LEAST = 1e-3
 """Few steps may claim nothing at all; guesses are then chosen as for this epsilon."""
 
@@ -306,7 +307,7 @@ def _two_sided(hits: int, tries: int) -> float:
 def _notes(evidence: OneRunEvidence) -> tuple[str, ...]:
     said = (
         "A bound below the claim proves nothing; a bound above it refutes the claim.",
-        "The audited model has seen made-up records; it is not to be used.",
+        NOT_TO_BE_USED,
     )
     if evidence.records == evidence.of_records:
         return said

@@ -19,6 +19,7 @@ import numpy as np
 
 from polyveil.assess.measure import Measure
 from polyveil.attack.membership import health
+from polyveil.attack.membership.answers import Answers
 from polyveil.attack.membership.evidence import Evidence
 from polyveil.attack.multiplicity import all_trials
 from polyveil.attack.result import AttackResult, Effort, Exposed
@@ -81,14 +82,26 @@ def judge(evidence: Evidence, *, attack: str, threat: Threat) -> AttackResult:
             queries=answers.queries,
             models=answers.models,
             trials=len(looks),
+            shared_models=answers.models,
+            shared_seconds=answers.seconds,
         ),
         not_tested=NOT_TESTED + refused,
         notes=(
             f"Thresholds were set on {headline.others:,} non-members; intervals are about the "
             "members found above them.",
-            f"The attacker trained {answers.models} networks in {answers.seconds:,.0f} seconds.",
+            *_trained(answers),
         ),
         arrays=_arrays(evidence),
+    )
+
+
+def _trained(answers: Answers) -> tuple[str, ...]:
+    if not answers.models:
+        return ()
+    networks = "1 network was" if answers.models == 1 else f"{answers.models:,} networks were"
+    return (
+        f"{networks} trained in {answers.seconds:,.1f} s, once for all attacks on membership, "
+        "positive control included.",
     )
 
 

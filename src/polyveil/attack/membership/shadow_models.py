@@ -68,10 +68,12 @@ class Twin:
     Attributes:
       model: trained on a few records, again and again.
       keep: bool (pool,): which.
+      seconds: that training took.
     """
 
     model: nn.Module = field(repr=False)
     keep: NDArray[np.bool_] = field(repr=False)
+    seconds: float = 0.0
 
 
 def balanced_halves(pairs: int, records: int, *, seed: int) -> NDArray[np.bool_]:
@@ -142,7 +144,9 @@ def train_twin(recipe: Recipe, candidates: Candidates, *, seed: int, repeats: in
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pool))[:few])
     keep = np.zeros(len(pool), dtype=np.bool_)
     keep[chosen] = True
-    return Twin(trained(recipe, pool.at(np.tile(chosen, repeats)), seed), keep)
+    begun = time.perf_counter()
+    model = trained(recipe, pool.at(np.tile(chosen, repeats)), seed)
+    return Twin(model, keep, time.perf_counter() - begun)
 
 
 def pairs_of(models: int) -> Iterator[tuple[int, int]]:

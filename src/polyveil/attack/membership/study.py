@@ -138,7 +138,7 @@ def prepare(
         twin_population=asked(twin.model, population) if twin and population else None,
         twin_keep=None if twin is None else twin.keep,
         models=len(models) + (twin is not None),
-        seconds=0.0 if shadows is None else shadows.seconds,
+        seconds=sum(one.seconds for one in (shadows, twin) if one is not None),
     )
 
 

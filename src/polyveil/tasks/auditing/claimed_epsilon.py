@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 
 from polyveil.attack.canary.claim import ClaimCheck
-from polyveil.attack.canary.one_run import THREAT
+from polyveil.attack.canary.one_run import NOT_TO_BE_USED, THREAT
 from polyveil.attack.canary.work import audit_work
 from polyveil.attack.result import AttackResult
 from polyveil.interval import Interval
@@ -18,6 +18,10 @@ from polyveil.tasks.auditing.kept import Found
 from polyveil.tasks.auditing.trained_run import TrainedRun
 
 _ACCOUNTANT = "polyveil's accountant (privacy loss distribution), when it was trained"
+_TRAINED_AGAIN = (
+    "The audit trained by the run's plan anew, and let go of what it trained; the run's own model "
+    "has seen no made-up record."
+)
 _LEAST = 0.1
 """Share of the training's own time below which so few steps are watched that nothing can show."""
 
@@ -28,7 +32,8 @@ def claimed_epsilon_step(run: TrainedRun, guarantee: Guarantee, *, seed: int) ->
     def carry_out(seconds: float) -> Found:
         result, check = audit_work(run.work, claimed=guarantee.epsilon, seconds=seconds, seed=seed)
         effort = replace(result.effort, models=3)
-        found = replace(result, effort=effort, sentence=_guessed(result))
+        notes = tuple(_TRAINED_AGAIN if one == NOT_TO_BE_USED else one for one in result.notes)
+        found = replace(result, effort=effort, sentence=_guessed(result), notes=notes)
         return Found((found,), (as_claim(check, guarantee),))
 
     least = _LEAST * max(run.report.seconds, 1.0)
@@ -71,6 +76,7 @@ def _guessed(result: AttackResult) -> str:
     guesses = value.n if isinstance(value, Interval) else 0
     right, allowed = round(result.headline.estimate * guesses), result.baseline * guesses
     return (
-        f"Of {guesses:,} guesses whether a planted record was in the training, {right:,} were "
-        f"right; the claim allows about {allowed:,.0f}, a coin gives {guesses / 2:g}."
+        f"The training was made once more with made-up records: of {guesses:,} guesses whether a "
+        f"planted record was in it, {right:,} were right; the claim allows about {allowed:,.0f}, a "
+        f"coin gives {guesses / 2:g}."
     )

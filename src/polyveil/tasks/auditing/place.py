@@ -24,7 +24,7 @@ def check_place(out: Path, targets: tuple[Path, ...]) -> None:
     real = out.resolve()
     if any(real == one.resolve() or real.is_relative_to(one.resolve()) for one in targets):
         raise UsageError(
-            "out: it is what is attacked or lies inside it. Nothing was written. "
+            "out: it is what is attacked or read, or lies inside it. Nothing was written. "
             "Choose a folder elsewhere."
         )
     if out.exists() and not out.is_dir():
