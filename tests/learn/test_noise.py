@@ -69,10 +69,17 @@ def test_more_numbers_than_stated_are_refused() -> None:
 
 def test_another_sum_at_the_same_step_is_another_occasion() -> None:
     """Else two releases of one step would differ by what they hide, without noise."""
-    one = occasion(3, [torch.ones(4), torch.zeros(2)])
-    assert one == occasion(3, [torch.ones(4), torch.zeros(2)])
-    assert one != occasion(4, [torch.ones(4), torch.zeros(2)])
-    assert one != occasion(3, [torch.ones(4) + 1e-7, torch.zeros(2)])
+    one = occasion(3, [torch.ones(4), torch.zeros(2)], [0.5, 1.0])
+    assert one == occasion(3, [torch.ones(4), torch.zeros(2)], [0.5, 1.0])
+    assert one != occasion(4, [torch.ones(4), torch.zeros(2)], [0.5, 1.0])
+    assert one != occasion(3, [torch.ones(4) + 1e-7, torch.zeros(2)], [0.5, 1.0])
+
+
+def test_noise_of_another_size_is_another_occasion() -> None:
+    """Else S + n and S + 2 n would give S away."""
+    hidden = [torch.ones(4)]
+    assert occasion(3, hidden, [1.0]) != occasion(3, hidden, [2.0])
+    assert occasion(3, hidden, [1.0, 2.0]) != occasion(3, hidden, [2.0, 1.0])
 
 
 def test_a_short_secret_is_refused() -> None:

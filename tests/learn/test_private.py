@@ -197,6 +197,22 @@ def test_a_step_repeated_otherwise_gets_other_noise() -> None:
     assert float((released[0] - released[1]).std()) > noise
 
 
+@pytest.mark.parametrize("thresholds", [1.0, PrivateQuantile()])
+def test_two_budgets_under_one_secret_do_not_give_the_sum_away(
+    thresholds: PrivateQuantile | float,
+) -> None:
+    """The first step has the same sums; of one noise in two sizes, twice the less is their sum."""
+    released = []
+    for multiplier in (1.0, 2.0, 0.0):
+        model = network()
+        private = private_training(
+            model, thresholds=thresholds, noise_multiplier=multiplier, epsilon=None
+        )
+        released += run(model, private, 1)
+    once, twice, bare = released
+    assert float((2 * once - twice - bare).norm()) > float((once - bare).norm())
+
+
 def test_thresholds_are_part_of_the_guarantee_and_cost_a_share() -> None:
     quantile = PrivateQuantile(share=0.04)
     private = private_training(network(), thresholds=quantile, epsilon=2.0)

@@ -111,7 +111,9 @@ class ClippedGaussian:
         )
         sums = {p: self._sum_of(p) for group in self._groups for p in group.parameters}
         below = distributed.sum_over_processes(self._clipper.below.clone())
-        occasion = distributed.same_text(noise.occasion(step, [*sums.values(), below]))
+        occasion = distributed.same_text(
+            noise.occasion(step, [*sums.values(), below], [*deviations, counts])
+        )
         normals = self._noise.stream(
             occasion, "gradients", sum(group.size for group in self._groups)
         )

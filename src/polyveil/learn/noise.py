@@ -3,10 +3,11 @@
 
 The noise is all that stands between a released weight and the records, so whoever can guess the
 generator's state can take it off. The stream is AES-256 in counter mode under a secret of the
-operating system. It is addressed by step and by a digest of the very sums that it hides. So a step
-that is run again after a crash, with the same sums, gets the SAME noise, and is not released under
-two noises, whose mean would carry less; and if anything differs (other weights, another
-augmentation), the noise is another one, or the difference of the releases would be free of noise.
+operating system. It is addressed by step, by a digest of the very sums that it hides, and by how
+large it is. So a step that is run again after a crash, with the same sums, gets the SAME noise, and
+is not released under two noises, whose mean would carry less; and if anything differs (other
+weights, another augmentation, another budget), the noise is another one, or the difference of the
+releases would be free of noise: of S + s n and S + 2 s n, twice the first less the second is S.
 Signatures derive their nonces from the message for the same two reasons (RFC 6979).
 
 Radii come from 64-bit uniforms: with 32 bits the tail ends at 6.7 sigma, and over a million
@@ -21,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -51,9 +52,15 @@ class SecretNoise:
         return NormalStream(key, count)
 
 
-def occasion(step: int, hidden: Iterable[Tensor]) -> str:
-    """Names the release of these values, float32 and contiguous, at this step. Secret."""
-    digest = hashlib.sha256()
+def occasion(step: int, hidden: Iterable[Tensor], deviations: Sequence[float]) -> str:
+    """Names the release of these values at this step. Secret.
+
+    Args:
+      step: number of the step.
+      hidden: what is released under noise, float32 and contiguous.
+      deviations: how large each part of the noise is.
+    """
+    digest = hashlib.sha256(" ".join(one.hex() for one in deviations).encode())
     for values in hidden:
         digest.update(values.detach().cpu().numpy().tobytes())
     return f"{step}|{digest.hexdigest()}"

@@ -85,7 +85,7 @@ class MedianOfNorms:
         variance, count = totals.tolist()
         deviation = self._multiplier * max(variance, ALPHA**2) ** 0.5
         hidden = {p: self._sum_of(p) for group in self._groups for p in group.parameters}
-        occasion = distributed.same_text(noise.occasion(step, hidden.values()))
+        occasion = distributed.same_text(noise.occasion(step, hidden.values(), [deviation]))
         normals = self._noise.stream(
             occasion, "gradients", sum(one.numel() for one in hidden.values())
         )
