@@ -200,7 +200,7 @@ def _table(found: Corpus, scored: Sequence[Scored], call: _Call, *, left: int) -
         splits=table.splits(scored),
         commonest=table.commonest(scored),
         paper=Paper(_SOURCE, _caveat(title), pamrl.printed(title)),
-        remarks=(*_REMARKS, *split.remarks, *found.records.remarks, *said),
+        remarks=(*_REMARKS, *split.remarks, *found.records.remarks, *found.lacking, *said),
         not_done=(*pamrl.NOT_DONE, *_NOT_DONE),
         left=left,
         times=table.times(scored),

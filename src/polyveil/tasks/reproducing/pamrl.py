@@ -82,6 +82,18 @@ class Corpus:
     records: LabelledSet
     everything: Multimodal
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """How many records lack a modality, a sentence each: frames may be there of a few alone."""
+        here = self.everything.present.sum(axis=0).tolist()
+        whole = len(self.everything)
+        return tuple(
+            f"{whole - count:,} of {whole:,} records have no {name}: they are learned from and "
+            "answered by what else they have"
+            for name, count in zip(self.everything.inputs, here, strict=True)
+            if count < whole
+        )
+
     def parts(self, seed: int) -> Parts:
         """The split of a seed; no tie runs between two parts."""
         split = self.layout.split(self.records, seed)
