@@ -99,7 +99,7 @@ def test_multiple(single: Path) -> None:
 
 @pytest.mark.parametrize("head", ["", "\ufeffID\ttext,image\r\n", "id\ttext,image\ttext,image\n"])
 def test_a_first_line_is_a_head_only_where_it_says_so(single: Path, head: str) -> None:
-    lines = f"{head}1\tpositive,neutral\r\n2\tneutral,negative\r\n"
+    lines = f"{head}1\tPositive, neutral\r\n2\tneutral,negative\r\n"
     (single / "labelResultAll.txt").write_bytes(lines.encode())
     found = read_mvsa(single)
     assert found.labels == ("positive", "negative") and not found.refused

@@ -93,7 +93,8 @@ def _majority(votes: Sequence[str]) -> str | None:
 def _labelled(line: str) -> tuple[int, str, int]:
     """(number, feeling, annotators)."""
     fields = line.split("\t")
-    votes = [tuple(part.strip().casefold().split(",")) for part in fields[1:] if part.strip()]
+    pairs = [part.casefold().split(",") for part in fields[1:] if part.strip()]
+    votes = [tuple(word.strip() for word in pair) for pair in pairs]
     if (
         not fields[0].strip().isdigit()
         or len(votes) not in ANNOTATORS
