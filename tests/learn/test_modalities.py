@@ -50,5 +50,23 @@ def test_a_mask_and_rows_that_do_not_fit_are_refused() -> None:
         replace(made, present=np.zeros_like(made.present))
 
 
+@pytest.mark.parametrize("standing", [np.nan, np.inf, 3.0])
+def test_what_stands_in_for_a_missing_modality_is_blank(standing: float) -> None:
+    """NaN times a weight of 0 is NaN: one record without a voice would take all others along."""
+    made = people()
+    present = made.present.copy()
+    present[2, 0] = False
+    values = made.inputs["face"].copy()
+    values[2] = standing
+    given = values.copy()
+    found = replace(made, inputs={**made.inputs, "face": values}, present=present)
+    assert not found.inputs["face"][2].any()
+    assert np.array_equal(found.inputs["face"][3:], made.inputs["face"][3:])
+    assert np.array_equal(values, given, equal_nan=True)  # whoever gave it keeps theirs
+    zeros = replace(made, inputs={**made.inputs, "face": np.nan_to_num(values)}, present=present)
+    parts = [one.held_out(0.5, KEY)[1].labels for one in (found, zeros)]
+    assert np.array_equal(*parts)
+
+
 def test_nothing_of_the_records_is_printed() -> None:
     assert "array" not in repr(people())

@@ -28,7 +28,8 @@ class Multimodal:
     """Records with their classes.
 
     Attributes:
-      inputs: modality -> float32 (n, *shape); zeros where a record lacks it. Secret.
+      inputs: modality -> float32 (n, *shape); what stands where a record lacks it, such as NaN,
+        becomes zeros. Secret.
       present: bool (n, modalities), columns in the order of `inputs`; at least one in a row.
       labels: int64 (n,), index into `classes`. Secret.
       classes: their names. Public: a model that tells them apart states them.
@@ -55,6 +56,9 @@ class Multimodal:
             )
         if not self.present.any(axis=1).all():
             raise UsageError("records: a row without any modality; expected at least one.")
+        pairs = zip(self.inputs.items(), self.present.T, strict=True)
+        inputs = {name: _blank(values, ~there) for (name, values), there in pairs}
+        object.__setattr__(self, "inputs", inputs)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -103,6 +107,15 @@ class Multimodal:
         for values in self.inputs.values():
             digest.update(values[row].tobytes())
         return digest.digest()
+
+
+def _blank(values: Numbers, missing: NDArray[np.bool_]) -> Numbers:
+    """With zeros in the rows that are missing; the same array where they are zeros already."""
+    if not values[missing].any():
+        return values
+    values = values.copy()
+    values[missing] = 0
+    return values
 
 
 Data: TypeAlias = Labelled | Multimodal

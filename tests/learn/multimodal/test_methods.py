@@ -73,12 +73,16 @@ def test_what_stands_in_for_a_missing_modality_leaves_no_trace(
     method: Method, budget: Budget | None
 ) -> None:
     data = records(missing=0.4)
-    other = {
-        name: np.where(data.present[:, [at]], values, 7.0).astype(np.float32)
-        for at, (name, values) in enumerate(data.inputs.items())
-    }
-    found, changed = (trained(method, one, budget) for one in (data, replace(data, inputs=other)))
-    assert torch.equal(weights(found), weights(changed))
+    found = trained(method, data, budget)
+    for standing in (7.0, np.nan):
+        other = {
+            name: np.where(data.present[:, [at]], values, standing).astype(np.float32)
+            for at, (name, values) in enumerate(data.inputs.items())
+        }
+        changed = replace(data, inputs=other)
+        assert torch.equal(weights(found), weights(trained(method, changed, budget)))
+        answers = [predict(found.model, one).together for one in (data, changed)]
+        assert np.isfinite(answers[0]).all() and np.array_equal(*answers)
 
 
 @every_method
