@@ -142,6 +142,23 @@ def test_views_are_averaged_before_clipping() -> None:
     assert torch.allclose(released[0], released[1], atol=1e-5)
 
 
+def test_how_many_were_drawn_moves_no_divisor() -> None:
+    """Sums and counts are divided by the expected batch, 50: how many came would tell of each."""
+    model = nn.Linear(6, 1, bias=False)
+    quantile = PrivateQuantile(start=100.0, speed=0.3)
+    private = private_training(model, (torch.ones(200, 6),), thresholds=quantile, **QUIET)
+    came, found, moved = [], [], []
+    for (inputs,) in private.batches():
+        before = private.thresholds.get("Linear", 100.0)
+        private.backward(model(inputs)[:, 0])
+        came.append(len(inputs))
+        found.append(50 * float(model.weight.grad.norm()) / math.sqrt(6))  # type: ignore[union-attr]
+        moved.append(50 * 2 * -math.log(private.thresholds["Linear"] / before) / 0.3)
+    assert len(set(came)) > 5
+    assert found == pytest.approx(came, rel=1e-4)
+    assert moved == pytest.approx([min(one, 50) for one in came], rel=1e-4)
+
+
 def test_an_empty_batch_still_releases_noise_and_counts() -> None:
     model = network()
     private = private_training(
