@@ -142,6 +142,20 @@ def test_private_steps_are_protected_too(rule: Projection | None) -> None:
     assert trained.rounds.events()[0].steps == len(steps) == 2 * trained.rounds.rounds
 
 
+def test_columns_that_a_modality_never_fills_get_no_noise() -> None:
+    """Vectors side by side: five columns, then four, then what all modalities share."""
+    steps: list[HeadStep] = []
+    train(
+        Alternating(None), records(), Options(epochs=1, batch_size=60), watch=steps.append,
+        budget=Budget(epsilon=4.0), network={"vectors": "fixed", "width": 9}, secret=SECRET,
+    )  # fmt: skip
+    own = {"strong": [True] * 5 + [False] * 4 + [True], "faint": [False] * 5 + [True] * 5}
+    for one in steps:
+        moved = torch.tensor(own[one.modality])
+        assert torch.equal(one.gradient.ne(0), moved.expand(3, -1))
+        assert torch.equal(one.update.ne(0), moved.expand(3, -1))
+
+
 def test_features_of_single_records_are_no_source_under_a_budget() -> None:
     rule = SubspaceProjection(rank=2, reads="features")
     with pytest.raises(NotPrivate, match="not released"):
