@@ -88,7 +88,7 @@ def test_steps_grow_with_the_budget_where_a_layout_says_so() -> None:
     small, large = EMO_DB.options(1.0), EMO_DB.options(4.0)
     assert (small.rate, large.rate) == (EMO_DB.private.rate, 2 * EMO_DB.private.rate)
     assert EMO_DB.options(None) is EMO_DB.plain
-    assert TWEETS.options(1.0) == TWEETS.options(8.0) == TWEETS.private
+    assert AV_MNIST.options(1.0) == AV_MNIST.options(8.0) == AV_MNIST.private
 
 
 def test_tables_of_a_chimeric_set_say_so(tmp_path: Path) -> None:
