@@ -86,14 +86,20 @@ def load_weights(network: nn.Module, file: Path) -> nn.Module:
     """The network with a run's weights, in evaluation mode.
 
     Raises:
-      WeightsError: they are missing, damaged, or of another network.
+      WeightsError: they are missing, damaged, of another network, or no numbers.
     """
     try:
-        network.load_state_dict(load_file(file))
+        state = load_file(file)
+        network.load_state_dict(state)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise WeightsError(
             f"{file.name}: {type(error).__name__}; expected the weights that the run wrote."
         ) from None
+    if not all(bool(value.isfinite().all()) for value in state.values()):
+        raise WeightsError(
+            f"{file.name}: NaN or infinite; the training went astray. Train again with a smaller "
+            "learning rate."
+        )
     return network.eval()
 
 

@@ -25,9 +25,8 @@ from polyveil.learn.multimodal.prediction import predict  # noqa: E402
 from polyveil.learn.multimodal.run import MethodRun  # noqa: E402
 from polyveil.learn.plan import Plan  # noqa: E402
 from polyveil.models.multimodal import MultimodalClassifier  # noqa: E402
-from polyveil.tasks.auditing import recipes  # noqa: E402
+from polyveil.tasks.auditing import claimed_epsilon, recipes  # noqa: E402
 from polyveil.tasks.auditing.as_examples import as_data, as_examples  # noqa: E402
-from polyveil.tasks.auditing.claimed_epsilon import claimed_epsilon_step  # noqa: E402
 from polyveil.tasks.auditing.evasion import evasion_step  # noqa: E402
 from polyveil.tasks.auditing.run import _audited, prepare_run  # noqa: E402
 from polyveil.tasks.auditing.trained_run import TrainedRun, read_run  # noqa: E402
@@ -212,12 +211,19 @@ def test_the_report_may_not_lie_among_the_records(folder: Path) -> None:
     assert sorted(one.name for one in (folder / "data").iterdir()) == before
 
 
-def test_a_claim_is_attacked_in_a_training_of_its_own_and_says_so(folder: Path) -> None:
+def test_a_claim_is_attacked_in_a_training_of_its_own_and_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = plan(folder, "alternating", {"epsilon": 8.0})
     run = trained(folder, path)
     guarantee = run.report.guarantee
     assert guarantee is not None
-    (found,) = claimed_epsilon_step(run, guarantee, seed=0).run(1e6).attacks
+    (found,) = claimed_epsilon.claimed_epsilon_step(run, guarantee, seed=0).run(1e6).attacks
     assert found.sentence.startswith("The training was made once more")
     assert any("own model has seen no made-up record" in one for one in found.notes)
     assert NOT_TO_BE_USED not in found.notes
+    result, check = claimed_epsilon.audit_work(run.work, claimed=8.0, seconds=1e6, seed=0)
+    short = replace(check, steps=4, of_steps=48)
+    monkeypatch.setattr(claimed_epsilon, "audit_work", lambda *asked, **facts: (result, short))
+    (found,) = claimed_epsilon.claimed_epsilon_step(run, guarantee, seed=0).run(1.0).attacks
+    assert found.sentence.startswith("The first 4 of 48 steps of the training were made once more")

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
+from safetensors.torch import load_file, save_file
+
 import polyveil
 from polyveil.apps.cli.main import app
 from polyveil.errors import UsageError, WeightsError
@@ -288,6 +290,13 @@ def test_damaged_weights_are_told(place: Path, tmp_path: Path) -> None:
     (broken / "weights.safetensors").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match="weights that the run wrote"):
         polyveil.predict(broken, place / "test", tmp_path / "answers.jsonl")
+    state = load_file(place / "run" / "weights.safetensors")
+    next(iter(state.values())).view(-1)[0] = float("nan")
+    save_file(state, broken / "weights.safetensors")
+    # Answers of such a network are no numbers, and no JSON.
+    with pytest.raises(WeightsError, match="NaN or infinite"):
+        polyveil.predict(broken, place / "test", tmp_path / "answers.jsonl")
+    assert not (tmp_path / "answers.jsonl").exists()
 
 
 def test_a_run_on_pictures_is_asked_alike(

@@ -33,7 +33,7 @@ def claimed_epsilon_step(run: TrainedRun, guarantee: Guarantee, *, seed: int) ->
         result, check = audit_work(run.work, claimed=guarantee.epsilon, seconds=seconds, seed=seed)
         effort = replace(result.effort, models=3)
         notes = tuple(_TRAINED_AGAIN if one == NOT_TO_BE_USED else one for one in result.notes)
-        found = replace(result, effort=effort, sentence=_guessed(result), notes=notes)
+        found = replace(result, effort=effort, sentence=_guessed(result, check), notes=notes)
         return Found((found,), (as_claim(check, guarantee),))
 
     least = _LEAST * max(run.report.seconds, 1.0)
@@ -66,17 +66,24 @@ def _promise(guarantee: Guarantee) -> str:
 
 def _statement(check: ClaimCheck, guarantee: Guarantee) -> str:
     said = _promise(guarantee)
-    part = check.steps is not None and check.of_steps is not None and check.steps < check.of_steps
-    return f"{said}; tested: {check.statement}" if part else said
+    return f"{said}; tested: {check.statement}" if _cut_short(check) else said
 
 
-def _guessed(result: AttackResult) -> str:
+def _cut_short(check: ClaimCheck) -> bool:
+    return check.steps is not None and check.of_steps is not None and check.steps < check.of_steps
+
+
+def _guessed(result: AttackResult, check: ClaimCheck) -> str:
     """The attack in a sentence; what it says of the claim stands with the claim."""
     value = result.headline.value
     guesses = value.n if isinstance(value, Interval) else 0
+    made, claim = "The training was", "the claim"
+    if _cut_short(check):
+        made = f"The first {check.steps:,} of {check.of_steps:,} steps of the training were"
+        claim = "the claim for these"
     right, allowed = round(result.headline.estimate * guesses), result.baseline * guesses
     return (
-        f"The training was made once more with made-up records: of {guesses:,} guesses whether a "
-        f"planted record was in it, {right:,} were right; the claim allows about {allowed:,.0f}, a "
-        f"coin gives {guesses / 2:g}."
+        f"{made} made once more with made-up records: of {guesses:,} guesses whether a planted "
+        f"record was in it, {right:,} were right; {claim} allows about {allowed:,.0f}, a coin "
+        f"gives {guesses / 2:g}."
     )
