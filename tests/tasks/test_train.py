@@ -247,6 +247,7 @@ def test_other_records_are_charged_unless_they_are_public(job: Job) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_without_held_out_records_nothing_is_measured(job: Job) -> None:
     report = job.train(data={"validation": 0})
+    assert "Nothing was measured: no record was held out." in report.summary()
     assert report.best.top1 is None and report.data.held_out == 0
     assert "Nothing was measured" in (job.folder / "run" / "model_card.md").read_text()
 

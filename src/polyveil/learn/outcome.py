@@ -165,7 +165,7 @@ class TrainReport:
     def _figures(self) -> list[str]:
         best = self.best
         if best is None or best.top1 is None:
-            return []
+            return [] if self.data.held_out else ["Nothing was measured: no record was held out."]
         five = "" if best.top5 is None else f", within five {best.top5:.1%}"
         return [
             f"Right at the first guess {best.top1:.1%}{five} of {self.data.held_out:,} held-out "
