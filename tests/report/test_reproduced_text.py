@@ -10,6 +10,7 @@ import pytest
 from reproduced_example import example, spread
 
 from polyveil.report.reproduced import Paper
+from polyveil.report.reproduced_html import render_reproduced
 
 
 def test_columns_stand_under_each_other() -> None:
@@ -66,3 +67,12 @@ def test_the_paper_loses_what_its_own_figures_differ_by() -> None:
     assert paper.cost("accuracy", 1.0) == pytest.approx(9.5)
     assert paper.cost("accuracy", 8.0) is None and paper.cost("ECE", 1.0) is None
     assert Paper("x").figure("accuracy", None) is None
+
+
+def test_the_most_frequent_refusals_are_told_and_the_others_counted() -> None:
+    many = replace(example(), refused={f"reason {at}": 20 - at for at in range(11)})
+    for text in (many.summary(), many.markdown(), render_reproduced(many)):
+        assert "20 × reason 0" in text and "13 × reason 7" in text
+        assert "reason 8" not in text and "33 for other reasons" in text
+        assert "340 records read, 2 of them refused" in text
+    assert "for other reasons" not in example().summary()

@@ -87,7 +87,7 @@ def test_a_dry_run_counts_cells_and_writes_nothing(spoken: Path, tmp_path: Path)
     assert found.exit_code == 0 and "125 cells are still to be done" in found.stdout
     assert "48 records read, 1 of them refused; 7 classes" in found.stdout
     assert "1 × voice: its first bytes" in found.stdout
-    assert "Nothing was trained or written." in found.stdout
+    assert "Nothing was trained yet." in found.stdout
     assert not out.exists()
 
 

@@ -183,7 +183,9 @@ class Reproduced:
         if self.rows:
             lines += ["", *words.main(self), "", plain(self)]
         if self.left:
-            lines += ["", words.left(self.left, dry=not self.rows)]
+            if not self.rows:
+                lines += ["", "Nothing was trained yet."]
+            lines += ["", words.left(self.left)]
         return "\n".join(lines).replace("\u00a0", " ")
 
     def to_json(self) -> dict[str, Any]:

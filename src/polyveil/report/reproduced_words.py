@@ -46,12 +46,10 @@ def main(table: Reproduced) -> list[str]:
     return [one for one in said if one]
 
 
-def left(count: int, *, dry: bool = False) -> str:
-    """Of a table that is not finished, or of which nothing was tried."""
-    said = f"{plural(count, 'cell')} {'is' if count == 1 else 'are'} still to be done"
-    if dry:
-        return f"{said}. Nothing was trained or written."
-    return f"{said}; the same command goes on."
+def left(count: int) -> str:
+    """Of a table that is not finished."""
+    verb = "is" if count == 1 else "are"
+    return f"{plural(count, 'cell')} {verb} still to be done; the same command goes on."
 
 
 def data(table: Reproduced) -> str:
