@@ -268,4 +268,6 @@ def test_a_dry_run_says_the_cost_and_leaves_nothing(job: Job) -> None:
     report = polyveil.train(table(job.data), job.folder / "run", dry_run=True, ledger=job.ledger)
     assert report.dry_run and report.charged[0] == 8 and "Would train" in report.summary()
     assert "Each run draws anew who is held out" in report.summary()
+    # Of every kind of record the same sentence: a run on voices has no pictures.
+    assert "pictures" not in report.guarantee.sentence and "their size" in report.guarantee.sentence
     assert not (job.folder / "run").exists() and not job.ledger.exists()

@@ -28,7 +28,7 @@ _FIGURES = "the held-out figures"
 _JOINT = "record with all its modalities"
 _NOT_COVERED = (
     "how many records there are and how many were refused",
-    "the size of the pictures",
+    "their size",
     "the names of the classes",
     "settings that were chosen by trying them on the same records",
 )
