@@ -117,6 +117,9 @@ def test_a_bad_file_is_one_refusal(album: Path, key: Path, tmp_path: Path) -> No
 
 def test_dry_run_writes_nothing(album: Path, key: Path, tmp_path: Path) -> None:
     report = polyveil.desensitize(album, tmp_path / "out", key=key, workers=1, dry_run=True)
+    said = report.summary()
+    assert "No record came out. In all records read, 4 faces and 15 mentions were found." in said
+    assert "stand-ins" not in said, "nobody was replaced"
     assert report.job.counts.faces.found >= 4 and not (tmp_path / "out").exists()
 
 

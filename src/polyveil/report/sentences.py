@@ -103,6 +103,11 @@ def went_in(job: Job) -> str:
 def came_out(counts: Counts) -> str:
     """What the job released."""
     mentions = counts.mentions_total
+    if not counts.records_released:
+        return (
+            f"No record came out. In all records read, {plural(counts.faces.found, 'face')} and "
+            f"{plural(mentions.found, 'mention')} were found."
+        )
     return (
         f"{plural(counts.records_released, 'record')} came out. In them "
         f"{plural(counts.faces.replaced, 'face')} and {plural(mentions.replaced, 'mention')} "
