@@ -44,7 +44,9 @@ class Place:
             rows.append({"file_name": f"{at}.png", "behaviour": trace, "label": label})
         (self.clips / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
-    def train(self, out: str, listen: Callable[[Progress], None] | None = None) -> Any:
+    def train(
+        self, out: str, listen: Callable[[Progress], None] | None = None, **training: Any
+    ) -> Any:
         inputs = {
             "image": {"size": 16, "channels": 1},
             "behaviour": {"steps": 12, "centre": [0, 0], "scale": [1, 1]},
@@ -53,7 +55,7 @@ class Place:
             "data": {"path": str(self.clips), "inputs": inputs},
             "model": {"name": "multimodal", "width": 4, "channels": [8, 8]},
             "privacy": {"epsilon": 8.0, "thresholds": "quantile"},
-            "training": {"epochs": 4, "batch_size": 16},
+            "training": {"epochs": 4, "batch_size": 16, **training},
         }
         ledger = self.folder / "ledger.db"
         return polyveil.train(plan, self.folder / out, ledger=ledger, on_progress=listen)
@@ -116,3 +118,12 @@ def test_a_damaged_state_is_refused_and_stays_charged(place: Place) -> None:
     assert kept.exists() and len(place.spent().open_runs) == 1
     kept.write_bytes(content)
     assert place.train("run").charged is not None
+
+
+def test_weights_that_are_no_numbers_are_no_result(place: Place) -> None:
+    """Noised steps were done, so they stay charged; the same call finds nothing else to say."""
+    for _ in range(2):
+        with pytest.raises(UsageError, match="went astray"):
+            place.train("run", optimizer="sgd", learning_rate=3e38)
+    assert not (place.folder / "run" / "result.json").exists()
+    assert len(place.spent().open_runs) == 1

@@ -11,14 +11,16 @@ released nothing: its reservation is given back.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from polyveil.errors import UsageError
 from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.plan import MULTIMODAL, Plan
@@ -101,8 +103,20 @@ def _trained(
             )
             files = [facts.file for facts in report.models]
             weights = {file: run.weights() for file, run in zip(files, runs, strict=True)}
+            _check_finite(weights)
             write_result(folder, report, weights, job, _others(work, runs[0], folder.state.run))
     return report
+
+
+def _check_finite(weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """No result is better than one that answers NaN under a promise."""
+    values = [one for state in weights.values() for one in state.values()]
+    if not all(bool(one.isfinite().all()) for one in values):
+        raise UsageError(
+            "weights: NaN or infinite; the training went astray. No result was written, and what "
+            "was charged stays charged. Train again in another folder with a smaller [training] "
+            "learning_rate."
+        )
 
 
 def _run(job: Job) -> Run | MethodRun:
