@@ -80,3 +80,10 @@ def test_the_usual_audit_loses_nothing() -> None:
     sheet = first_sheet(report, report.threats)
     assert sheet.left_out == 0
     assert all(row.said == row.full for group in sheet.groups for row in group.rows)
+
+
+def test_a_shortened_name_ends_once() -> None:
+    report = replace(crowded(1, 100, 2, 0, 0), skipped=())
+    gaps = [group.gap for group in first_sheet(report, report.threats).groups]
+    assert any(gap.endswith(" …") for gap in gaps)
+    assert not any("…." in gap for gap in gaps)

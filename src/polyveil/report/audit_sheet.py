@@ -171,7 +171,7 @@ def _gap(every: list[ThreatFinding]) -> str:
     names = [one.threat.attacker for one in every if one.verdict == "not tested"]
     said = capital("; ".join(short(name, 60) for name in names[:MOST]))
     left = len(names) - MOST
-    return said + (f"; {left} more in part 3." if left > 0 else "." if said else "")
+    return f"{said}; {left} more in part 3." if left > 0 else ended(said) if said else ""
 
 
 def _group(finding: ThreatFinding) -> str:

@@ -21,6 +21,9 @@ NOT_COVERED = (
     "answers like the records."
 )
 FLATTERED = "Whether a record was trained on was not looked up: figures on such records flatter."
+CHOSEN_HERE = (
+    "How modalities are weighed was chosen on these very records: figures on them flatter."
+)
 _SHOWN = 12
 
 

@@ -26,7 +26,7 @@ from polyveil.errors import UnreadableRecord, UsageError
 from polyveil.interval import Interval, clopper_pearson
 from polyveil.records.record import Refused
 from polyveil.report.facts import Counts
-from polyveil.report.predictions import Predictions
+from polyveil.report.predictions import CHOSEN_HERE, FLATTERED, NOT_COVERED, Predictions
 from polyveil.tasks import about
 from polyveil.tasks.events import Listener, Note, RecordDone, StageStarted, silence
 from polyveil.tasks.predicting.answer import MEAN
@@ -102,7 +102,8 @@ def predict(
     if validation is not None:
         on_event(Note("Choosing how modalities are weighed."))
         classifier, unfit = fitted_on(classifier, Path(validation), fusion or FUSIONS[0], label)
-    asked = _Asked(classifier, questions, unfit, on_event)
+    here = validation is not None and Path(validation).resolve() == Path(data).resolve()
+    asked = _Asked(classifier, questions, unfit, on_event, chosen_here=here)
     if dry_run:
         return replace(asked.report(started), dry_run=len(questions))
     on_event(StageStarted("answer", len(questions)))
@@ -121,7 +122,10 @@ class _Asked:
         questions: Questions,
         unfit: Mapping[str, int],
         listen: Listener,
+        *,
+        chosen_here: bool,
     ) -> None:
+        self._not_done = (NOT_COVERED, FLATTERED, *((CHOSEN_HERE,) if chosen_here else ()))
         self._classifier, self._questions, self._listen = classifier, questions, listen
         self._unfit = {f"in validation: {reason}": count for reason, count in unfit.items()}
         self._classes = classifier.report.data.classes
@@ -169,6 +173,7 @@ class _Asked:
             refused={**self._refused, **self._unfit},
             guarantee=report.guarantee,
             reason=report.reason,
+            not_done=self._not_done,
         )
 
     def _readable(self) -> Iterator[Question]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -21,6 +22,9 @@ Found = TypeVar("Found")
 
 _AT_ONCE = 64
 """Records that are read side by side, and held at once."""
+_HANDS = 8
+"""Records that are decoded at the same moment at most, however many cores there are: a picture of
+40 million pixels takes 0.4 GB until it was made small."""
 
 
 def example(record: Record, label: str, ends: Mapping[str, FrontEnd]) -> Example:
@@ -44,7 +48,7 @@ def read_inputs(record: Record, ends: Mapping[str, FrontEnd]) -> dict[str, NDArr
 def side_by_side(work: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[Found]:
     """work(item) of each item, in order; `work` returns, and never raises, for a bad record."""
     # Finding a face and decoding a sound leave the interpreter to others.
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(min(_HANDS, (os.cpu_count() or 1) + 4)) as pool:
         for some in batched(items):
             yield from pool.map(work, some)
 

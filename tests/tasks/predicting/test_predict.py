@@ -144,6 +144,16 @@ def test_the_mean_is_measured_on_the_records_that_the_answer_is(
     }
 
 
+def test_figures_on_the_records_that_chose_the_weights_are_said_to_flatter(
+    place: Path, tmp_path: Path
+) -> None:
+    run, test, out = place / "run", place / "test", tmp_path / "answers.jsonl"
+    same = polyveil.predict(run, test, out, validation=place / "train" / ".." / "test")
+    assert "chosen on these very records" in same.summary()
+    other = polyveil.predict(run, test, out, validation=place / "validation")
+    assert "chosen on these very records" not in other.summary()
+
+
 def test_one_rule_is_told_from_another(place: Path, tmp_path: Path) -> None:
     said = {
         rule: polyveil.predict(
