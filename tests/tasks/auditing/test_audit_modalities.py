@@ -202,6 +202,15 @@ def test_a_run_with_a_budget_is_to_have_its_claim_attacked(folder: Path) -> None
     assert replace(found, steps=()).system.facts["data set"]
 
 
+def test_too_few_held_out_records_are_told_with_what_to_do(folder: Path) -> None:
+    path = plan(folder, "late fusion", {"mode": "none"})
+    few = path.with_stem("few")
+    few.write_text(path.read_text().replace("validation = 0.42", "validation = 0.1"))
+    polyveil.train(few, folder / "few", ledger=folder / "ledger.db")
+    with pytest.raises(UsageError, match=r"were held out; .* 50 others .*\[data\] validation"):
+        polyveil.audit(folder / "few", plan=few)
+
+
 def test_the_report_may_not_lie_among_the_records(folder: Path) -> None:
     path = plan(folder, "late fusion", {"mode": "none"})
     trained(folder, path)

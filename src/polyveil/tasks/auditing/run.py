@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from polyveil.attack.audited_model import AuditedModel
+from polyveil.attack.audited_model import FEWEST, AuditedModel
 from polyveil.attack.examples import Examples
 from polyveil.attack.plain_training import PlainTraining
 from polyveil.errors import UsageError
@@ -76,6 +76,12 @@ def _audited(run: TrainedRun) -> AuditedModel:
         raise UsageError(
             "plan: no record was held out ([data] validation = 0), so that members cannot be "
             "compared with others. Train with some held out, or audit a model of your own."
+        )
+    if len(work.held_out) < FEWEST:
+        raise UsageError(
+            f"plan: {len(work.held_out):,} records were held out; members are compared with "
+            f"{FEWEST} others at least. Train with more held out ([data] validation), or audit a "
+            "model of your own."
         )
 
     def build() -> nn.Module:
