@@ -122,10 +122,10 @@ def test_a_long_text_takes_linear_time_and_loses_nothing() -> None:
     sentence = "The weather was fine and Maria Gonzalez went to the market. "
 
     def seconds(times: int) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         found = recogniser().find(sentence * times)
         assert sum(m.surface == "Maria Gonzalez" for m in found) == times
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(10)
     short, long = seconds(400), seconds(1700)  # 24 kB, 102 kB

@@ -85,11 +85,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _read(root: Path) -> list[Record | Refused]:
-    start = time.monotonic()
+    start = time.process_time()
     source = open_source(root)
     items = list(source.records())
     assert len(source) == len(items)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     return items
 
 

@@ -25,10 +25,10 @@ def test_corpus_has_the_promised_size() -> None:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_is_refused_by_type_in_time(name: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(UnreadableRecord) as caught:
         decode(REFUSED[name])
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     # No decoder's message, which may quote the file, comes along.
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -36,14 +36,14 @@ def test_is_refused_by_type_in_time(name: str) -> None:
 
 @pytest.mark.parametrize("name", SURVIVED)
 def test_is_read_or_refused(name: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     try:
         picture = decode(SURVIVED[name])
     except UnreadableRecord:
         pass
     else:
         assert picture.pixels.dtype == np.uint8
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_memory_stays_bounded() -> None:

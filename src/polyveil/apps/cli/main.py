@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from polyveil.apps.cli import (
     audit,
@@ -30,9 +32,23 @@ EPILOG = (
     "Exit codes: 0 clean, 1 risk found, 2 usage, 3 some records refused, 4 budget exceeded. "
     "Nothing ever leaves this machine."
 )
+_INTERRUPTED = "interrupted. Nothing is half-written; give the same command again to go on."
+
+
+class _Verbs(TyperGroup):
+    """All verbs; whoever interrupts one hears how to go on, before typer leaves without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo(f"polyveil: {_INTERRUPTED}", err=True)
+            raise typer.Exit(130) from None
+
 
 app = typer.Typer(
     name="polyveil",
+    cls=_Verbs,
     help="Use people's data without exposing people.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -92,11 +108,6 @@ def main() -> None:
     except ValueError as error:
         typer.echo(f"polyveil: {error}", err=True)
         sys.exit(EXIT_USAGE)
-    except KeyboardInterrupt:
-        typer.echo(
-            "polyveil: interrupted; the same command goes on where this one stopped.", err=True
-        )
-        sys.exit(130)
 
 
 if __name__ == "__main__":
