@@ -17,9 +17,10 @@ from small_pictures import CLASSES, pictures, table
 from polyveil.errors import UsageError
 from polyveil.learn import choice
 from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
+from polyveil.learn.history import Counted, Measured
 from polyveil.learn.labelled import Labelled
 from polyveil.learn.plan import Plan
-from polyveil.learn.progress import silence
+from polyveil.learn.progress import Progress, Told, silence
 from polyveil.learn.rows import rows_for
 from polyveil.learn.run import Run, even_steps
 from polyveil.learn.views import scaled, views
@@ -102,6 +103,29 @@ def test_a_state_fits_the_same_records_and_plan_alone(tmp_path: Path) -> None:
             Run(other)
     moved = replace(job.plan, data=replace(job.plan.data, path=Path("elsewhere")))
     assert Run(replace(job, plan=moved)).steps_done == job.schedule.steps
+
+
+class Deaf:
+    """Tells figures that follow from no record."""
+
+    deviations = (0.0, 0.0)
+
+    def tell(self, counted: Counted, *, epoch: float, epsilon: float | None, **_: Any) -> Measured:
+        return Measured(epoch, epsilon, top1=0.125, loss=0.25)
+
+
+def test_every_figure_of_held_out_records_comes_from_the_meter(tmp_path: Path) -> None:
+    """And is on the disk before anybody hears of it."""
+    path, told = tmp_path / "kept", []
+
+    def listen(event: Progress) -> None:
+        if isinstance(event, Told):
+            state = read_checkpoint(path)
+            assert state is not None and state["history"][-1] == event.measured.to_json()
+            told.append(event.measured)
+
+    Run(replace(work().job(1, path), meter=Deaf())).finish(listen)  # type: ignore[arg-type]
+    assert [(one.top1, one.top5, one.loss) for one in told] == [(0.125, None, 0.25)]
 
 
 def test_two_networks_of_a_run_share_neither_batches_nor_noise(tmp_path: Path) -> None:
