@@ -50,6 +50,37 @@ def test_a_mask_and_rows_that_do_not_fit_are_refused() -> None:
         replace(made, present=np.zeros_like(made.present))
 
 
+def test_the_same_record_twice_is_in_one_part() -> None:
+    everyone = people()
+    rows = np.concatenate([np.arange(len(everyone))] * 2)
+    twice = replace(
+        everyone,
+        inputs={name: values[rows] for name, values in everyone.inputs.items()},
+        present=everyone.present[rows],
+        labels=everyone.labels[rows],
+    )
+    for key in range(5):
+        once = [len(part) for part in everyone.held_out(0.5, bytes([key]))]
+        assert [len(part) for part in twice.held_out(0.5, bytes([key]))] == [2 * n for n in once]
+
+
+def test_units_are_held_out_whole_and_by_the_key() -> None:
+    everyone = people()
+    units = [f"actor {row % 7}" for row in range(len(everyone))]
+    found = set()
+    for key in range(8):
+        parts = everyone.held_out(0.5, bytes([key]), units)
+        faces = [{one.tobytes() for one in part.inputs["face"]} for part in parts]
+        out = {
+            unit
+            for unit, face in zip(units, everyone.inputs["face"], strict=True)
+            if face.tobytes() in faces[1]
+        }
+        assert sum(unit in out for unit in units) == len(parts[1])
+        found.add(frozenset(out))
+    assert len(found) > 3
+
+
 @pytest.mark.parametrize("standing", [np.nan, np.inf, 3.0])
 def test_what_stands_in_for_a_missing_modality_is_blank(standing: float) -> None:
     """NaN times a weight of 0 is NaN: one record without a voice would take all others along."""

@@ -23,6 +23,7 @@ from polyveil.learn.multimodal.planned import METHODS
 from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.plan import Plan
 from polyveil.learn.progress import Progress, Stepped, Told, silence
+from polyveil.learn.threshold import PrivateQuantile
 from polyveil.learn.work import Work
 from polyveil.privacy import accountant
 
@@ -131,6 +132,20 @@ def test_what_only_one_network_has_is_refused(
     settled = work(section.get("privacy"), training=section.get("training"))
     with pytest.raises(UsageError, match=message):
         MethodRun(settled.job(1, tmp_path / "kept"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"thresholds": 0.4}, 0.4),
+        ({"thresholds": 2}, 2.0),
+        ({"thresholds": "quantile", "quantile": 0.3}, PrivateQuantile(quantile=0.3)),
+    ],
+)
+def test_thresholds_are_as_the_plan_says(asked: dict[str, Any], expected: object) -> None:
+    settled = work({"epsilon": 8.0, **asked})
+    made = planned.training(settled.plan, settled.train, settled.schedule, SECRET)
+    assert made.budget is not None and made.budget.thresholds == expected
 
 
 def test_clipping_and_memory_are_as_the_plan_says(tmp_path: Path) -> None:
