@@ -149,10 +149,10 @@ def _source(path: Path, plan: DataPlan) -> Iterator[_Stored]:
         elif item.image is None:
             yield item.id, UnreadableRecord("record: no picture; expected one."), None
         else:
-            yield item.id, item.image, _stated(item, plan.label)
+            yield item.id, item.image, stated_class(item, plan.label)
 
 
-def _stated(record: Record, column: str) -> Any:
+def stated_class(record: Record, column: str) -> Any:
     """What the row says; for a picture without a row, the name of its folder."""
     if record.row or record.image_name is None:
         return record.row.get(column)

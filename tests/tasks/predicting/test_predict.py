@@ -332,6 +332,33 @@ def test_a_run_on_pictures_is_asked_alike(
         )
 
 
+def test_a_folder_names_the_class_of_a_picture_as_in_training(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for at, name in enumerate(("low", "high", "holiday")):
+            if (part, name) == ("train", "holiday"):
+                continue
+            folder = tmp_path / part / name
+            folder.mkdir(parents=True)
+            for number in range(30 if part == "train" else 5):
+                pixels = rng.normal(60 + 120 * (at % 2), 20, (8, 8)).clip(0, 255)
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    made = {
+        "data": {"path": str(tmp_path / "train"), "validation": 0.0},
+        "model": {"name": "cnn", "widths": [8], "hidden": 0},
+        "privacy": {"mode": "none"},
+        "training": {"epochs": 2, "batch_size": 16},
+    }
+    polyveil.train(made, tmp_path / "run")
+    report = polyveil.predict(tmp_path / "run", tmp_path / "test", tmp_path / "answers.jsonl")
+    # "holiday" is no class: a folder's name need not be one.
+    assert report.answered == 15 and report.unknown == 0
+    assert report.figures is not None and report.figures["records"] == 10
+
+
 def test_the_command_line_tells_the_same(place: Path, tmp_path: Path) -> None:
     out = tmp_path / "answers.jsonl"
     asked = ["predict", str(place / "run"), str(place / "test"), "--out", str(out), "--json"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from polyveil.errors import UnreadableRecord
+from polyveil.learn.labelled import stated_class
 from polyveil.learn.outcome import TrainReport
 from polyveil.records.record import Record, Refused
 from polyveil.records.source import Source, open_source
@@ -44,10 +45,13 @@ class Questions:
     Attributes:
       source: where they are; a set of a known layout, or records on disk.
       label: column of the class, for records on disk.
+      classes: of the network: a picture without a row that stands in a folder of such a name says
+        it by that.
     """
 
     source: Source | LabelledSet
     label: str
+    classes: tuple[str, ...]
 
     @staticmethod
     def of(path: Path, report: TrainReport, label: str) -> Questions:
@@ -59,8 +63,8 @@ class Questions:
         name = (report.settings.get("data") or {}).get("layout")
         layout = None if name is None else named(str(name))
         if layout is not None and layout.folders(path):
-            return Questions(layout.read(path), label)
-        return Questions(open_source(path), label)
+            return Questions(layout.read(path), label, report.data.classes)
+        return Questions(open_source(path), label, report.data.classes)
 
     @property
     def kind(self) -> str:
@@ -92,5 +96,11 @@ class Questions:
             yield from ((one, None) for one in self.source.refused)
             return
         for item in self.source.records():
-            stated = item.row.get(self.label) if isinstance(item, Record) else None
-            yield item, None if stated == "" else stated
+            yield item, self._stated(item) if isinstance(item, Record) else None
+
+    def _stated(self, record: Record) -> Any:
+        """As a training reads it; any other name of a folder states nothing."""
+        stated = stated_class(record, self.label)
+        if stated == "" or (not record.row and stated not in self.classes):
+            return None
+        return stated
