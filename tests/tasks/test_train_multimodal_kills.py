@@ -103,13 +103,29 @@ def test_a_stopped_run_ends_with_the_same_weights_for_one_charge(place: Place) -
     assert not (run / PRIVATE).exists()
 
 
-def test_a_damaged_state_is_refused_and_stays_charged(place: Place) -> None:
-    def third(event: Progress) -> None:
-        if isinstance(event, Stepped) and event.step == 3:
-            raise Stopped
+def test_a_run_goes_on_with_as_many_threads_as_it_began_with(place: Place) -> None:
+    """Sums of another number of threads may round otherwise: steps would not be done again."""
+    seen: list[int] = []
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        with pytest.raises(Stopped):
+            place.train("run", _third)
+        torch.set_num_threads(2)
+        place.train("run", lambda event: seen.append(torch.get_num_threads()))
+        assert set(seen) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
+
+def _third(event: Progress) -> None:
+    if isinstance(event, Stepped) and event.step == 3:
+        raise Stopped
+
+
+def test_a_damaged_state_is_refused_and_stays_charged(place: Place) -> None:
     with pytest.raises(Stopped):
-        place.train("run", third)
+        place.train("run", _third)
     (kept,) = (place.folder / "run" / PRIVATE).glob("*.checkpoint")
     content = kept.read_bytes()
     kept.write_bytes(content[:-9] + bytes([content[-9] ^ 64]) + content[-8:])
