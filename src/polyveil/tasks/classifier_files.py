@@ -48,9 +48,13 @@ class Fitted:
                 self.fusion.modalities, self.fusion.calibration.temperatures, strict=True
             )
         )
+        alone = len(self.fusion.modalities) == 1
+        chosen = (
+            f"Temperature: {warmth}" if alone else f"{_rule(self.fusion)}; temperatures: {warmth}"
+        )
         return (
-            f"{_rule(self.fusion)}; temperatures: {warmth}. Chosen on {self.records:,} labelled "
-            "records, whose labels no promise covers."
+            f"{chosen}. Chosen on {self.records:,} labelled records, whose labels no promise "
+            "covers."
         )
 
     def to_json(self) -> dict[str, Any]:

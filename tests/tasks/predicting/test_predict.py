@@ -292,6 +292,24 @@ def test_validation_that_chooses_nothing_is_told(place: Path, tmp_path: Path) ->
     assert not out.exists()
 
 
+def test_one_modality_is_not_weighed(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made, out = plan(place / "train"), tmp_path / "answers.jsonl"
+    made["data"]["inputs"] = {"behaviour": made["data"]["inputs"]["behaviour"]}
+    polyveil.train(made, tmp_path / "run")
+    own = polyveil.predict(tmp_path / "run", place / "test", out)
+    assert own.weighing == "" and not own.beside
+    warm = polyveil.predict(tmp_path / "run", place / "test", out, validation=place / "validation")
+    assert (
+        warm.weighing.startswith("Temperature: behaviour ") and "count alike" not in warm.weighing
+    )
+    voices = [one["by"]["behaviour"] for one in answers(out)]
+    # Nothing follows from how uncertain the only one is.
+    assert all(voice["weight"] == 1 and "uncertainty" not in voice for voice in voices)
+
+
 def test_damaged_weights_are_told(place: Path, tmp_path: Path) -> None:
     broken = tmp_path / "run"
     broken.mkdir()

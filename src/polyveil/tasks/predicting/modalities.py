@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,7 +75,9 @@ class ModalityClassifier:
     @property
     def weighing(self) -> str:
         """See `Classifier`."""
-        return _ITS_OWN if self.fitted is None else self.fitted.sentence
+        if self.fitted is not None:
+            return self.fitted.sentence
+        return _ITS_OWN if len(self.ends) > 1 else ""
 
     def read(self, record: Record) -> Reading:
         """See `Classifier`."""
@@ -93,7 +96,7 @@ class ModalityClassifier:
         weights, answers = fusion.rule.weights(warm, present), fusion.rule.predict(warm, present)
         unsure = (
             fusion.rule.uncertainty(warm, present)
-            if isinstance(fusion.rule, HybridUncertainty)
+            if isinstance(fusion.rule, HybridUncertainty) and not math.isinf(fusion.rule.tau)
             else None
         )
         return [
