@@ -84,7 +84,8 @@ class Predictions:
                 f"Would ask about {plural(self.dry_run, 'record')}. Nothing was asked or written."
             )
             return "\n".join([asked, *self._refused(), *filter(None, [self.weighing])])
-        lines = [f"Answered {plural(self.answered, 'record')}: {self._classes()}."]
+        answered = f"Answered {plural(self.answered, 'record')}"
+        lines = [f"{answered}; {self._classes()}." if self.answered else f"{answered}."]
         lines += self._measured()
         lines += self._refused()
         if self.weighing:
@@ -101,9 +102,9 @@ class Predictions:
 
     def _classes(self) -> str:
         most = sorted(self.by_class.items(), key=lambda one: -one[1])
-        said = [f"{name} {count:,}" for name, count in most[:_SHOWN] if count]
+        said = [f"{name}: {count:,}" for name, count in most[:_SHOWN] if count]
         rest = sum(count for _, count in most[_SHOWN:])
-        return ", ".join([*said, f"others {rest:,}"] if rest else said) or "none"
+        return ", ".join([*said, f"others: {rest:,}"] if rest else said)
 
     def _measured(self) -> list[str]:
         found = self.figures

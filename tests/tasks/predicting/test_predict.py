@@ -92,6 +92,12 @@ def test_every_record_is_answered_by_what_it_has(place: Path, tmp_path: Path) ->
     }
     assert "weight" not in found[1]["by"]["image"]
     assert report.guarantee is None and "No guarantee" in report.summary()
+    # Classes may be digits: which number is a class, and which a count, must be told.
+    counted = ", ".join(
+        f"{one}: {report.by_class[one]}"
+        for one in sorted(report.by_class, key=lambda one: -report.by_class[one])
+    )
+    assert report.summary().startswith(f"Answered 58 records; {counted}.")
 
 
 def test_weights_follow_from_validation_records(place: Path, tmp_path: Path) -> None:
