@@ -73,7 +73,7 @@ def reproduce(
       data: folder of a data set of a known layout, see `polyveil.tasks.data_sets.layouts`.
       out: folder for table.html, table.md, table.json and cells.jsonl.
       seeds: how many of each cell, from 0.
-      epsilons: budgets beside none; None for the paper's.
+      epsilons: budgets beside none; None for 1, 2, 4 and 8.
       methods: rows of the table; None for all.
       dry_run: read the data and say how many cells there are; train and write nothing.
       on_event: hears about cells.

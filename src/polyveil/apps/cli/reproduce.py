@@ -35,7 +35,7 @@ def reproduce(
     seeds: Annotated[int, typer.Option(min=1, help="How many of each cell.")] = 5,
     epsilon: Annotated[
         list[float] | None,
-        typer.Option(help="A budget beside none; repeat it. Default: the paper's."),
+        typer.Option(help="A budget beside none; repeat it. Default: 1, 2, 4, 8."),
     ] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="A row of the table; repeat it. Default: all.")
