@@ -74,8 +74,8 @@ def _audited(run: TrainedRun) -> AuditedModel:
     work, classifier = run.work, run.classifier
     if work.held_out is None:
         raise UsageError(
-            "plan: the run held no record out, so that members cannot be compared with others. Train "
-            "with some held out ([data] validation), or audit a model of your own."
+            "plan: the run held no record out, so that members cannot be compared with others. "
+            "Train with some held out ([data] validation), or audit a model of your own."
         )
     if len(work.held_out) < FEWEST:
         raise UsageError(
