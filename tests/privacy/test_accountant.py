@@ -90,6 +90,13 @@ def test_never_above_the_price_without_sampling() -> None:
         assert 0 <= spent <= epsilon_spent([SampledGaussian(1.0, noise, 10)], delta=1e-8)
 
 
+@pytest.mark.parametrize("noise", [1e-4, 1e-5, 1e-8])
+def test_next_to_no_noise_has_a_price_too(noise: float) -> None:
+    spent = epsilon_spent([SampledGaussian(0.1, noise, 10)], delta=1e-5)
+    whole = epsilon_spent([SampledGaussian(1.0, noise, 10)], delta=1e-5)
+    assert 0.5 * whole < spent <= whole < math.inf
+
+
 @pytest.mark.parametrize("epsilon", [0.0, -1.0, math.inf, math.nan])
 def test_a_target_that_no_noise_meets_is_refused_with_advice(epsilon: float) -> None:
     with pytest.raises(NotPrivate, match=r"epsilon > 0.*Choose"):

@@ -31,6 +31,8 @@ _TOLERANCE = 1e-4
 _FINEST_SHARE, _COARSEST, _COARSER = 1 / 10, 1e-4, 8.0
 _STEP_POINTS, _TOTAL_POINTS = 3e4, 1e6
 _RDP_ORDERS = (*range(2, 64), 80, 96, 128, 192, 256, 512, 1024)
+_WIDEST = 100.0
+"""In nats; e to the width of a grid is taken by dp-accounting, and overflows beyond 709."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,8 @@ def _without_sampling(events: tuple[SampledGaussian, ...], delta: float) -> floa
 
 def _by_pld(events: tuple[SampledGaussian, ...], delta: float, coarser: float) -> float:
     grid = coarser * _grid(events)
+    if grid > _WIDEST:
+        return math.inf
     total: Any = None
     # Should a power in the FFT overflow, the check at the end fails, and RDP serves instead.
     with np.errstate(over="ignore", invalid="ignore"):
