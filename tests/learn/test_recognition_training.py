@@ -34,7 +34,7 @@ def flat(run: Run) -> torch.Tensor:
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(
     privacy: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polyveil.learn.run._KEEP_EVERY", 0.0)
+    monkeypatch.setattr("polyveil.learn.kept_run._KEEP_EVERY", 0.0)
     settled = work(privacy=privacy)
     whole = Run(settled.job(1, tmp_path / "whole"))
     whole.finish(silence)

@@ -17,12 +17,12 @@ from small_pictures import CLASSES, pictures, table
 from polyveil.errors import UsageError
 from polyveil.learn import choice
 from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
-from polyveil.learn.history import Counted, Measured
+from polyveil.learn.history import Counted, Measured, even_steps
 from polyveil.learn.labelled import Labelled
 from polyveil.learn.plan import Plan
 from polyveil.learn.progress import Progress, Told, silence
 from polyveil.learn.rows import rows_for
-from polyveil.learn.run import Run, even_steps
+from polyveil.learn.run import Run
 from polyveil.learn.views import scaled, views
 from polyveil.learn.work import Work, completed, rounded_down
 from polyveil.models.registry import build

@@ -18,12 +18,19 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional
 
+from polyveil.learn.modalities import Data
 from polyveil.learn.noise import SecretNoise
+from polyveil.models.accuracy import accuracy
 from polyveil.privacy.gaussian import noise_multiplier_for
 
 TOP = 5
+MEASUREMENTS = 20
+"""At most so many times are held-out records looked at: all figures share one budget."""
 _GRAIN = 64
 """Noised sums are rounded to this part of a record: the lowest bits of a float would tell more."""
 
@@ -137,3 +144,21 @@ class Meter:
         """Standard deviations that the noise gives a share of so many records: (way, last)."""
         way, end = self.deviations
         return way / max(1, records), end / max(1, records)
+
+
+def even_steps(steps: int, epochs: int) -> frozenset[int]:
+    """Steps after which something is told: once an epoch, at most MEASUREMENTS, the last always."""
+    count = min(epochs, MEASUREMENTS, steps)
+    return frozenset(round(steps * at / count) for at in range(1, count + 1))
+
+
+def count(logits: Tensor, data: Data) -> Counted:
+    """Exact sums over held-out records; zero of them give zeros."""
+    if not len(data):
+        return Counted(0.0, 0.0, 0.0, 0)
+    found = accuracy(np.asarray(logits), data.labels)
+    losses = functional.cross_entropy(logits, torch.from_numpy(data.labels), reduction="none")
+    cap = loss_cap(len(data.classes))
+    capped = losses.double().nan_to_num(nan=cap).clamp(0.0, cap)
+    total = float(capped.sum())
+    return Counted(found.top1 * len(data), found.top5 * len(data), total, len(data))

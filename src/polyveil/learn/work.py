@@ -13,11 +13,12 @@ from pathlib import Path
 
 from polyveil.errors import UsageError
 from polyveil.learn import paper, plain
-from polyveil.learn.history import Meter
+from polyveil.learn.history import Meter, even_steps
+from polyveil.learn.job import Job
 from polyveil.learn.modalities import Data, Multimodal
 from polyveil.learn.plan import MULTIMODAL, Plan
 from polyveil.learn.recognition import with_alignment
-from polyveil.learn.run import LEARNING_RATE, Job, even_steps
+from polyveil.learn.run import LEARNING_RATE
 from polyveil.learn.schedule import Schedule, schedule
 from polyveil.privacy import accountant
 from polyveil.privacy.guarantee import Guarantee

@@ -13,16 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from polyveil.learn.history import Measured
+from polyveil.learn.history import Measured, count
+from polyveil.learn.kept_run import KeptRun
 from polyveil.learn.modalities import Multimodal
 from polyveil.learn.multimodal.planned import remarks
-from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.objective import network
 from polyveil.learn.outcome import DataFacts, ModelFacts, TrainReport, counted
 from polyveil.learn.plan import MULTIMODAL, RECOGNISER
 from polyveil.learn.recognition import recogniser
 from polyveil.learn.result_folder import weights_file
-from polyveil.learn.run import Run, count
 from polyveil.learn.run_folder import RunState
 from polyveil.learn.work import Work
 from polyveil.models.cost import cost
@@ -41,7 +40,7 @@ def planned_report(work: Work, data_set: str) -> TrainReport:
 
 def trained_report(
     work: Work,
-    runs: Sequence[Run | MethodRun],
+    runs: Sequence[KeptRun],
     state: RunState,
     data_set: str,
     fused: Measured | None,
@@ -50,7 +49,7 @@ def trained_report(
     return _report(work, data_set, run=state.run, started=state.started, runs=runs, fused=fused)
 
 
-def fused_figures(work: Work, runs: Sequence[Run | MethodRun]) -> Measured | None:
+def fused_figures(work: Work, runs: Sequence[KeptRun]) -> Measured | None:
     """How good both networks are together; None with one, or without held-out records."""
     if work.plan.fusion is None or work.held_out is None:
         return None
@@ -71,7 +70,7 @@ def fused_figures(work: Work, runs: Sequence[Run | MethodRun]) -> Measured | Non
 
 
 def _shares(
-    method: str, each: NDArray[Any], runs: Sequence[Run | MethodRun], records: int
+    method: str, each: NDArray[Any], runs: Sequence[KeptRun], records: int
 ) -> NDArray[np.float64] | None:
     if method == "variance":
         return variance_weights(each)
@@ -88,7 +87,7 @@ def _report(
     *,
     run: str,
     started: str,
-    runs: Sequence[Run | MethodRun],
+    runs: Sequence[KeptRun],
     fused: Measured | None,
 ) -> TrainReport:
     guarantee = work.guarantee()
@@ -158,7 +157,7 @@ def _how_measured(work: Work, held_out: int) -> str:
     )
 
 
-def _models(work: Work, runs: Sequence[Run | MethodRun]) -> tuple[ModelFacts, ...]:
+def _models(work: Work, runs: Sequence[KeptRun]) -> tuple[ModelFacts, ...]:
     facts = []
     for at, plan in enumerate(work.plan.models):
         made = runs[at].model if runs else network(plan, work.train)

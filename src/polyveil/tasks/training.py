@@ -21,12 +21,14 @@ import torch
 from torch import Tensor
 
 from polyveil.errors import UsageError
+from polyveil.learn.job import Job
+from polyveil.learn.kept_run import KeptRun
 from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.outcome import TrainReport
 from polyveil.learn.plan import MULTIMODAL, Plan
 from polyveil.learn.progress import Listener, Said
 from polyveil.learn.result_folder import read_result, write_result
-from polyveil.learn.run import Job, Run
+from polyveil.learn.run import Run
 from polyveil.learn.run_folder import RunFolder, check_place, is_open, opened
 from polyveil.learn.work import Work
 from polyveil.models.recognition.system import MultimodalRecogniser
@@ -94,9 +96,9 @@ def _trained(
         planned = planned_report(work, sources.token)
         settings.on_progress(Said(f"Training {planned.intent}. {planned.budget}"))
         with _reserved(work, sources, folder, settings):
-            runs: list[Run | MethodRun] = []
+            runs: list[KeptRun] = []
             for number in range(1, len(plan.models) + 1):
-                runs.append(_run(work.job(number, folder.checkpoint(number))))
+                runs.append(begun(work.job(number, folder.checkpoint(number))))
                 runs[-1].finish(settings.on_progress)
             report = trained_report(
                 work, runs, folder.state, sources.token, fused_figures(work, runs)
@@ -119,11 +121,12 @@ def _check_finite(weights: Mapping[str, Mapping[str, Tensor]]) -> None:
         )
 
 
-def _run(job: Job) -> Run | MethodRun:
+def begun(job: Job) -> KeptRun:
+    """The run of a job, as far as it came."""
     return MethodRun(job) if job.model.name == MULTIMODAL else Run(job)
 
 
-def _others(work: Work, run: Run | MethodRun, name: str) -> dict[str, bytes]:
+def _others(work: Work, run: KeptRun, name: str) -> dict[str, bytes]:
     """What a network of several modalities leaves beside its weights; nothing for others."""
     if work.plan.data.inputs is None:
         return {}

@@ -24,14 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from small_people import SHAPES, people
 
 from polyveil.errors import UsageError
+from polyveil.learn import kept_run
 from polyveil.learn.checkpoint import read_checkpoint, write_checkpoint
-from polyveil.learn.multimodal import run
+from polyveil.learn.job import Job
 from polyveil.learn.multimodal.planned import METHODS
 from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.multimodal.steps import Steps
 from polyveil.learn.plan import Plan
 from polyveil.learn.progress import Listener, Progress, Stepped, Told, silence
-from polyveil.learn.run import Job
 from polyveil.learn.work import Work
 
 SECRET = bytes(range(32))
@@ -110,7 +110,7 @@ def test_stopped_by_a_listener_and_then_within_a_round(
         MethodRun(job(path, mode, **model)).finish(raising_at(2, heard))
     assert path.stat().st_mode & 0o777 == 0o600
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_KEEP_EVERY", 0.0)
+        patch.setattr(kept_run, "_KEEP_EVERY", 0.0)
         patch.setattr(Steps, "apply", _fails_at(4))
         second = MethodRun(job(path, mode, **model))
         assert second.steps_done == 2
@@ -200,13 +200,13 @@ def test_sigkill(tmp_path: Path) -> None:
     sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
     from pathlib import Path
     import torch
-    from test_method_run_kills import Stepped, job, run
+    from test_method_run_kills import MethodRun, Stepped, job, kept_run
     torch.set_num_threads(1)
-    run._KEEP_EVERY = 0.0
+    kept_run._KEEP_EVERY = 0.0
     def listen(event):
         if isinstance(event, Stepped) and event.step == 4:
             os.kill(os.getpid(), signal.SIGKILL)
-    run.MethodRun(job(Path({str(tmp_path / "kept")!r}))).finish(listen)
+    MethodRun(job(Path({str(tmp_path / "kept")!r}))).finish(listen)
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()

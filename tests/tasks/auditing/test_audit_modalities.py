@@ -107,12 +107,12 @@ def test_every_method_is_read_asked_and_shadowed(
     told = torch.from_numpy(predict(module, run.work.train).together)
     assert torch.allclose(model.classifier.logits(model.members.inputs).float(), told, atol=1e-5)
     assert (model.unprotected is None) == ("mode" in privacy)
-    begun: list[MethodRun] = []
-    monkeypatch.setattr(recipes, "MethodRun", lambda job: begun.append(MethodRun(job)) or begun[-1])
+    runs: list[MethodRun] = []
+    monkeypatch.setattr(recipes, "begun", lambda job: runs.append(MethodRun(job)) or runs[-1])
     half, recipe = model.members.at(slice(0, 60)), model.recipe
     assert recipe is not None
     shadow = recipe(half, 3)
-    (one,) = begun
+    (one,) = runs
     assert one._job.schedule.noise_multiplier == run.work.schedule.noise_multiplier
     assert one._job.plan.training.seed == 3 and len(one._job.train) == 60
     released = one.weights()

@@ -15,13 +15,12 @@ from tempfile import TemporaryDirectory
 from torch import nn
 
 from polyveil.attack.examples import Examples
-from polyveil.learn.multimodal.run import MethodRun
-from polyveil.learn.plan import MULTIMODAL, Plan
+from polyveil.learn.plan import Plan
 from polyveil.learn.progress import silence
-from polyveil.learn.run import Job, Run
 from polyveil.learn.schedule import Schedule, schedule
 from polyveil.learn.work import Work, completed
 from polyveil.tasks.auditing.as_examples import as_data
+from polyveil.tasks.training import begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,6 @@ class AsTheTarget:
             delta=self.work.schedule.delta,
             noise_multiplier=self.work.schedule.noise_multiplier,
         )
-
-
-def begun(job: Job) -> Run | MethodRun:
-    """The training of a network, as `polyveil train` makes it."""
-    return MethodRun(job) if job.model.name == MULTIMODAL else Run(job)
 
 
 def one_network(plan: Plan, seed: int) -> Plan:
