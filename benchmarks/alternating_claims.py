@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from _claims import HEAD, row, told
 from _common import table, write
 from _multimodal_sets import parts
 from polyveil.attack.canary.methods import audit_method
@@ -54,8 +55,6 @@ METHODS: dict[str, Method] = {
     "late fusion": Late(),
     "OGM-GE": Modulated(),
 }
-INFINITE = 1e9
-"""Stands for an infinite epsilon where JSON has none."""
 
 Fault = Callable[[str, Steps], None]
 
@@ -128,40 +127,8 @@ def audited(
         claimed=epsilon,
         seed=seed,
     )
-    assert check.bound is not None
-    return {
-        "claimed": epsilon,
-        "bound": check.bound.epsilon,
-        "ceiling": check.bound.ceiling,
-        "canaries": check.bound.canaries,
-        "right": check.bound.correct,
-        "guesses": check.bound.guesses,
-        "recomputed": min(check.recomputed or 0.0, INFINITE),
-        "refuted by": list(check.refuted_by),
-        "guards failed": [one.name for one in result.guards if not one.passed],
-        "seconds": round(time.perf_counter() - started, 1),
-        "seed": seed,
-    }
-
-
-def row(name: str, found: list[dict[str, Any]]) -> list[Any]:
-    by = [one["refuted by"] for one in found]
-    return [
-        name,
-        found[0]["claimed"],
-        f"{np.median([one['bound'] for one in found]):.2f}",
-        f"{max(one['bound'] for one in found):.2f}",
-        f"{found[0]['ceiling']:.2f}",
-        found[0]["canaries"],
-        f"{np.median([one['recomputed'] for one in found]):.4g}",
-        f"{sum('attack' in one for one in by)} of {len(by)}",
-        f"{sum('accountant' in one for one in by)} of {len(by)}",
-        sum(len(one["guards failed"]) for one in found),
-    ]
-
-
-HEAD = ["run", "claim", "bound, median", "bound, largest", "ceiling", "canaries", "recomputed",
-        "refuted by the attack", "by arithmetic", "guards failed"]  # fmt: skip
+    seconds = time.perf_counter() - started
+    return told(result, check, claimed=epsilon, seconds=seconds, seed=seed)
 
 
 def main() -> None:

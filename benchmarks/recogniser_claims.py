@@ -30,7 +30,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+import _claims
 from _chimeric_sets import _cached
+from _claims import told
 from _common import DATA, RESULTS, table, write
 from polyveil.attack.canary import recogniser
 from polyveil.attack.canary.work import audit_work
@@ -53,12 +55,9 @@ NETWORK = {
 TRAINING = TrainingPlan(epochs=5, batch_size=120)
 LIMIT = 20.0
 """Seconds, less than all steps take."""
-INFINITE = 1e9
-"""Stands for an infinite epsilon where JSON has none."""
 
 Fault = Callable[[Any], None]
-HEAD = ["run", "claim", "bound, median", "bound, largest", "ceiling", "canaries", "recomputed",
-        "refuted by the attack", "by arithmetic", "guards failed", "steps", "seconds"]  # fmt: skip
+HEAD = [*_claims.HEAD, "steps", "seconds"]
 
 
 def chimeric_users() -> Multimodal:
@@ -186,41 +185,17 @@ def audited(
     clock = time.process_time if limit is None else time.monotonic
     settled, started = work(data, epsilon), clock()
     result, check = audit_work(settled, seed=seed, seconds=limit)
-    assert check.bound is not None
     return {
-        "claimed": epsilon,
-        "bound": check.bound.epsilon,
-        "ceiling": check.bound.ceiling,
-        "canaries": check.bound.canaries,
-        "right": check.bound.correct,
-        "guesses": check.bound.guesses,
-        "recomputed": min(check.recomputed or 0.0, INFINITE),
-        "refuted by": list(check.refuted_by),
-        "guards failed": [one.name for one in result.guards if not one.passed],
+        **told(result, check, claimed=epsilon, seconds=clock() - started, seed=seed),
         "measures": {one.name: str(one.value) for one in result.measures},
         "steps": f"{check.steps} of {check.of_steps}",
-        "seconds": round(clock() - started, 1),
-        "seed": seed,
     }
 
 
 def row(name: str, found: list[dict[str, Any]]) -> list[Any]:
-    by = [one["refuted by"] for one in found]
-    recomputed = float(np.median([one["recomputed"] for one in found]))
-    return [
-        name,
-        found[0]["claimed"],
-        f"{np.median([one['bound'] for one in found]):.2f}",
-        f"{max(one['bound'] for one in found):.2f}",
-        f"{found[0]['ceiling']:.2f}",
-        found[0]["canaries"],
-        "infinite" if recomputed >= INFINITE else f"{recomputed:.2f}",
-        f"{sum('attack' in one for one in by)} of {len(by)}",
-        f"{sum('accountant' in one for one in by)} of {len(by)}",
-        sum(len(one["guards failed"]) for one in found),
-        found[0]["steps"],
-        f"{np.median([one['seconds'] for one in found]):.0f}",
-    ]
+    """Cells of `HEAD` for the audits of one kind of run."""
+    seconds = float(np.median([one["seconds"] for one in found]))
+    return [*_claims.row(name, found), found[0]["steps"], f"{seconds:.0f}"]
 
 
 def main() -> None:

@@ -16,13 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from small_people import SHAPES, people
 
 from polyveil.errors import UsageError
-from polyveil.learn.checkpoint import read_checkpoint
-from polyveil.learn.history import Counted, Measured
 from polyveil.learn.multimodal import planned
 from polyveil.learn.multimodal.planned import METHODS
 from polyveil.learn.multimodal.run import MethodRun
 from polyveil.learn.plan import Plan
-from polyveil.learn.progress import Progress, Stepped, Told, silence
+from polyveil.learn.progress import Stepped, Told, silence
 from polyveil.learn.threshold import PrivateQuantile
 from polyveil.learn.work import Work
 from polyveil.privacy import accountant
@@ -69,33 +67,6 @@ def test_every_sum_that_a_record_is_in_is_charged(method: str, tmp_path: Path) -
     assert [one.epsilon for one in told] == sorted(one.epsilon or 0.0 for one in told)
     assert tuple(told) == run.history and len(told) == settled.plan.training.epochs
     assert all(torch.isfinite(value).all() for value in run.weights().values())
-
-
-class Deaf:
-    """Tells figures that follow from no record."""
-
-    deviations = (0.0, 0.0)
-
-    def tell(self, counted: Counted, *, epoch: float, epsilon: float | None, **_: Any) -> Measured:
-        return Measured(epoch, epsilon, top1=0.125, loss=0.25)
-
-
-def test_every_figure_of_held_out_records_comes_from_the_meter(tmp_path: Path) -> None:
-    """And is on the disk before anybody hears of it."""
-    path, told = tmp_path / "kept", []
-
-    def listen(event: Progress) -> None:
-        if isinstance(event, Told):
-            kept = read_checkpoint(path)
-            assert kept is not None and kept["history"][-1] == event.measured.to_json()
-            told.append(event.measured)
-
-    settled = work({"mode": "none"})
-    job = replace(settled.job(1, path), meter=Deaf())  # type: ignore[arg-type]
-    MethodRun(job).finish(listen)
-    assert len(told) == 2 and {(one.top1, one.top5, one.loss) for one in told} == {
-        (0.125, None, 0.25)
-    }
 
 
 def test_without_a_budget_nothing_is_promised(tmp_path: Path) -> None:
