@@ -11,28 +11,18 @@ digits. An axis points to where its largest figure grows.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
-import soundfile
 
+from _read_speech import stretches
 from polyveil.inputs.prosody import FEELING_WEIGHTS, prosody
 
-STRETCH, LEAST = 40_000, 30_000
-"""Samples at 16 kHz: 2.5 s, and the shortest that counts."""
 HELD_BACK = 3
 """Axes that are held back."""
 
 
 def main() -> None:
     """Prints the table."""
-    folder = Path(os.environ["POLYVEIL_DATA"]) / "voice_librispeech" / "dev"
-    found = []
-    for path in sorted(folder.rglob("*.flac")):
-        samples, _ = soundfile.read(path)
-        stretches = (samples[at * STRETCH : (at + 1) * STRETCH] for at in range(2))
-        found += [prosody(one) for one in stretches if len(one) > LEAST]
+    found = [prosody(one) for one in stretches()]
     shown = np.tanh(np.stack(found) * FEELING_WEIGHTS)
     variance, axes = np.linalg.eigh(np.cov(shown.T))
     print(f"# {len(found)} stretches")

@@ -9,26 +9,15 @@ pack voice_librispeech (CC BY 4.0, Panayotov et al., ICASSP 2015), rounded to th
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
-import soundfile
 
+from _read_speech import stretches
 from polyveil.inputs.timbre import NAMES, raw
-
-STRETCH, LEAST = 40_000, 30_000
-"""Samples at 16 kHz: 2.5 s, and the shortest that counts."""
 
 
 def main() -> None:
     """Prints a line for each figure."""
-    folder = Path(os.environ["POLYVEIL_DATA"]) / "voice_librispeech" / "dev"
-    found = []
-    for path in sorted(folder.rglob("*.flac")):
-        samples, _ = soundfile.read(path)
-        stretches = (samples[at * STRETCH : (at + 1) * STRETCH] for at in range(2))
-        found += [raw(one) for one in stretches if len(one) > LEAST]
+    found = [raw(one) for one in stretches()]
     figures = np.stack([one for one in found if one is not None])
     print(f"# {len(figures)} stretches")
     for name, centre, spread in zip(

@@ -1,11 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that survive a kill and a loss of power: whole under their name, or not there."""
+"""Where files may be written, and how they survive a kill and a loss of power: whole or absent."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
+
+from polyveil.errors import UsageError
+
+
+def check_outside(out: Path, read: Iterable[Path]) -> None:
+    """Whether a result may be written there: data with one file more are others to the ledger.
+
+    Args:
+      out: file or folder to be written, links followed.
+      read: files and folders that it is made from.
+
+    Raises:
+      UsageError: it is one of them, or lies inside.
+    """
+    real = out.resolve()
+    if any(real.is_relative_to(one.resolve()) for one in read):
+        raise UsageError(
+            "out: it lies inside what is read, or is it. Nothing was written. Choose a place "
+            "elsewhere."
+        )
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -118,7 +118,7 @@ def test_ctrl_c_says_that_the_run_goes_on(
 
     monkeypatch.setattr("polyveil.tasks.train.train", pressed)
     code, _, err = run(monkeypatch, capsys, plan)
-    assert code == 130 and "the same command goes on" in err
+    assert code == 130 and "give the same command again to go on" in err
 
 
 def test_refused_records_are_exit_code_3(plan: Path, tmp_path: Path) -> None:

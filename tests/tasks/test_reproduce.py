@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_used_is_known_before_the_records_are_read(
 
 
 def test_a_table_is_not_written_into_its_data(spoken: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="inside the data"):
+    with pytest.raises(UsageError, match="inside what is read"):
         polyveil.reproduce("pamrl", spoken, spoken / "wav" / "table")
     assert sorted(path.suffix for path in (spoken / "wav").iterdir()) == [".wav"] * 48
     # Beside the recordings it is in nobody's way.
@@ -130,7 +130,7 @@ def test_whoever_interrupts_hears_how_to_go_on(
     monkeypatch.setattr(pamrl, "read", stopped)
     asked = ["reproduce", "pamrl", "--data", str(spoken), "--out", str(tmp_path / "table")]
     found = CliRunner().invoke(app, asked)
-    assert found.exit_code == 130 and "goes on with the next cell" in found.output
+    assert found.exit_code == 130 and "give the same command again to go on" in found.output
 
 
 def test_refusals_are_told_by_reason(spoken: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from polyveil._disk import write_whole
+from polyveil._disk import check_outside, write_whole
 from polyveil.errors import UsageError
 from polyveil.learn.noise import SECRET_BYTES
 
@@ -90,8 +90,7 @@ def check_place(out: Path, data: Path) -> None:
     Raises:
       UsageError: inside the data, a file, or a folder of somebody else.
     """
-    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
-        raise UsageError("out: it lies inside the data. Choose a folder elsewhere.")
+    check_outside(out, (data,))
     if out.exists() and not out.is_dir():
         raise UsageError("out: a file of that name exists; expected a new or empty folder.")
     ours = (out / PRIVATE).is_dir() or (out / RESULT).is_file()

@@ -179,7 +179,7 @@ class Reproduced:
 
     def summary(self) -> str:
         """The main sentences and figures, in plain text."""
-        lines = [self.title, "", words.data(self), *words.refused(self)]
+        lines = [self.title, "", *words.records(self)]
         if self.rows:
             lines += ["", *words.main(self), "", plain(self)]
         if self.left:

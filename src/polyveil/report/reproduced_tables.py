@@ -67,7 +67,7 @@ def markdown(table: Reproduced) -> str:
             names.append(f"Not covered: {words.listed(one.not_covered)}.")
         said.append(" ".join(names))
     for title, texts in (
-        ("Records", [words.data(table), *words.refused(table)]),
+        ("Records", words.records(table)),
         ("Guarantees", said),
         ("To read with it", table.remarks),
         ("Not done", table.not_done),

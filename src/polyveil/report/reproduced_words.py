@@ -53,20 +53,25 @@ def left(count: int) -> str:
 
 
 def data(table: Reproduced) -> str:
-    """How many records there were, of how many classes."""
+    """How many records there were, of how many classes; no full stop."""
     counts = table.job.counts
     said = f"{table.set}: {plural(counts.records_read, 'record')} read"
     if counts.records_refused:
         said += f", {counts.records_refused:,} of them refused"
-    return f"{said}; {plural(table.classes, 'class', 'classes')}."
+    return f"{said}; {plural(table.classes, 'class', 'classes')}"
 
 
 def refused(table: Reproduced) -> list[str]:
     """Why records were refused: the most frequent reasons, and how many had another."""
     shown = list(table.refused.items())[:REASONS]
-    said = [f"Refused: {count:,} × {reason}" for reason, count in shown]
+    said = [f"{count:,} × {reason}" for reason, count in shown]
     rest = sum(table.refused.values()) - sum(count for _, count in shown)
-    return [*said, f"Refused: {rest:,} for other reasons."] if rest else said
+    return [*said, f"{rest:,} for other reasons."] if rest else said
+
+
+def records(table: Reproduced) -> list[str]:
+    """How many there were, and why some were refused, a line each."""
+    return [f"{data(table)}.", *(f"Refused: {one}" for one in refused(table))]
 
 
 def percent(spread: Spread) -> str:

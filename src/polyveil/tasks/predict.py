@@ -229,13 +229,8 @@ def _place(out: Path, read: tuple[Path, ...]) -> Path:
     # A device or a pipe would be replaced by a file: nothing can be put there whole.
     if not out.parent.is_dir() or (out.exists() and not out.is_file()):
         raise UsageError("out: expected a file in a folder that is there.")
-    real = out.resolve()
-    if any(real.is_relative_to(one.resolve()) for one in read):
-        raise UsageError(
-            "out: it lies inside the run or the records, or is one of them. Nothing was written. "
-            "Choose a file elsewhere."
-        )
-    return real
+    _disk.check_outside(out, read)
+    return out.resolve()
 
 
 @contextmanager

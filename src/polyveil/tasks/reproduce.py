@@ -84,19 +84,11 @@ def reproduce(
     """
     for module in ("torch", "dp_accounting", "sklearn"):
         _optional.require(module, extra="train", purpose="Reproducing a table")
-    _validate.at_least(1, seeds=seeds)
-    if system not in SYSTEMS:
-        raise UsageError(f"system: {system!r}; expected {', '.join(SYSTEMS)}.")
+    _check(system, seeds, epsilons or (), methods or ())
     from polyveil.tasks.reproducing import pamrl
     from polyveil.tasks.reproducing.cell import METHODS, carry_out
     from polyveil.tasks.reproducing.kept import KeptCells
 
-    wrong = [one for one in epsilons or () if not (isfinite(one) and one > 0)]
-    if wrong:
-        raise UsageError(f"epsilon: {wrong[0]:g}; expected a finite number > 0.")
-    unknown = sorted(set(methods or ()) - set(METHODS))
-    if unknown:
-        raise UsageError(f"methods: {', '.join(unknown)}; expected some of {', '.join(METHODS)}.")
     started, listen = about.now(), on_event or silence
     layout = pamrl.layout(Path(data))
     budgets = tuple(dict.fromkeys(pamrl.EPSILONS if epsilons is None else epsilons))
@@ -104,8 +96,7 @@ def reproduce(
     cells = list(_cells(layout.title, rows, (None, *budgets), seeds))
     call = _Call(system, seeds, budgets, rows if methods else (), started)
     # There, the table would make other data of the data, and could not be gone on with.
-    if any(Path(out).resolve().is_relative_to(one.resolve()) for one in layout.folders(Path(data))):
-        raise UsageError("out: it lies inside the data. Choose a folder elsewhere.")
+    _disk.check_outside(Path(out), layout.folders(Path(data)))
     listen(Note("Reading the records."))
     if dry_run:
         return _table(pamrl.read(layout, Path(data), listen), [], call, left=len(cells))
@@ -129,6 +120,21 @@ def reproduce(
     made = _table(found, scored, call, left=0)
     _write(made, Path(out))
     return made
+
+
+def _check(system: str, seeds: int, epsilons: Sequence[float], methods: Sequence[str]) -> None:
+    """Before anything is read, which takes minutes."""
+    from polyveil.tasks.reproducing.cell import METHODS
+
+    _validate.at_least(1, seeds=seeds)
+    if system not in SYSTEMS:
+        raise UsageError(f"system: {system!r}; expected {', '.join(SYSTEMS)}.")
+    wrong = [one for one in epsilons if not (isfinite(one) and one > 0)]
+    if wrong:
+        raise UsageError(f"epsilon: {wrong[0]:g}; expected a finite number > 0.")
+    unknown = sorted(set(methods) - set(METHODS))
+    if unknown:
+        raise UsageError(f"methods: {', '.join(unknown)}; expected some of {', '.join(METHODS)}.")
 
 
 def _write(made: Reproduced, out: Path) -> None:

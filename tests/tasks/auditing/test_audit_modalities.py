@@ -215,7 +215,7 @@ def test_the_report_may_not_lie_among_the_records(folder: Path) -> None:
     path = plan(folder, "late fusion", {"mode": "none"})
     trained(folder, path)
     before = sorted(one.name for one in (folder / "data").iterdir())
-    with pytest.raises(UsageError, match="lies inside it"):
+    with pytest.raises(UsageError, match="inside what is read"):
         polyveil.audit(folder / path.stem, plan=path, out=folder / "data" / "audit")
     assert sorted(one.name for one in (folder / "data").iterdir()) == before
 

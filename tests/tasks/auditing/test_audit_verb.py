@@ -139,7 +139,7 @@ def test_what_is_no_target_is_refused_with_what_to_do(
 
 
 def test_the_report_may_not_lie_inside_the_target(tables: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="lies inside it"):
+    with pytest.raises(UsageError, match="inside what is read"):
         polyveil.audit(tmp_path, released=tmp_path, out=tmp_path / "audit")
     foreign = tmp_path / "foreign"
     foreign.mkdir()

@@ -260,7 +260,7 @@ def test_answers_never_lie_among_what_is_read(place: Path, tmp_path: Path) -> No
     run, test, validation = place / "run", place / "test", place / "validation"
     rows = (test / "metadata.jsonl").read_bytes()
     for out in (test / "answers.jsonl", test / "metadata.jsonl", validation / "a", run / "a"):
-        with pytest.raises(UsageError, match="inside the run or the records"):
+        with pytest.raises(UsageError, match="inside what is read"):
             polyveil.predict(run, test, out, validation=validation)
         assert out.name == "metadata.jsonl" or not out.exists()
     assert (test / "metadata.jsonl").read_bytes() == rows

@@ -52,21 +52,17 @@ def reproduce(
     """
     import polyveil
 
-    try:
-        with progress(quiet=json) as listen:
-            table = polyveil.reproduce(
-                system,
-                data,
-                out,
-                seeds=seeds,
-                epsilons=epsilon or None,
-                methods=method or None,
-                dry_run=dry_run,
-                on_event=listen,
-            )
-    except KeyboardInterrupt:
-        typer.echo("polyveil: interrupted; the same command goes on with the next cell.", err=True)
-        raise typer.Exit(130) from None
+    with progress(quiet=json) as listen:
+        table = polyveil.reproduce(
+            system,
+            data,
+            out,
+            seeds=seeds,
+            epsilons=epsilon or None,
+            methods=method or None,
+            dry_run=dry_run,
+            on_event=listen,
+        )
     emit(table, as_json=json)
     if not (json or dry_run):
         typer.echo(f"\nOpen {out / 'table.html'}.")

@@ -41,10 +41,6 @@ EPILOG = """A plan is a small TOML file. The shortest one:
             seed, augment, flip, averaging"""
 
 _READING = "reading"
-INTERRUPTED = (
-    "interrupted; the same command goes on where this one stopped, for the same charge. A run that "
-    "kept nothing yet is not charged."
-)
 
 
 def train(
@@ -71,12 +67,8 @@ def train(
     """
     import polyveil
 
-    try:
-        with _progress(as_json=json) as listen:
-            report = polyveil.train(plan, out, data=data, dry_run=dry_run, on_progress=listen)
-    except KeyboardInterrupt:
-        typer.echo(f"polyveil: {INTERRUPTED}", err=True)
-        raise typer.Exit(130) from None
+    with _progress(as_json=json) as listen:
+        report = polyveil.train(plan, out, data=data, dry_run=dry_run, on_progress=listen)
     emit(report, as_json=json)
     if not (json or report.dry_run):
         typer.echo(f"\nOpen {out / 'model_card.md'}; the curves are in {out / 'curves.png'}.")

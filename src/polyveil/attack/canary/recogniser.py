@@ -19,14 +19,13 @@ from torch import Tensor
 
 from polyveil.attack.canary.controlled import Role, Watched, own_secret
 from polyveil.attack.canary.design import Canaries
-from polyveil.attack.canary.mark_observer import MarkObserver
 from polyveil.attack.canary.marked_path import MarkedPath
-from polyveil.attack.canary.work import WorkProcedure, engine
+from polyveil.attack.canary.work import WorkProcedure, engine, steps_watched
 from polyveil.attack.examples import Examples
 from polyveil.learn.modalities import Multimodal
 from polyveil.learn.objective import Objective, objective
 from polyveil.learn.private import PrivateTraining
-from polyveil.learn.run import in_units_of_threshold, optimizer
+from polyveil.learn.run import optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +65,13 @@ class OpenedRecogniser:
 
     def watch(self, made: Canaries, role: Role, releases: int, until: float) -> Watched:
         """See `Opened`."""
-        rate = self.procedure.work.schedule.rate
-        started, watching = time.monotonic(), 0.0
+        rate, started = self.procedure.work.schedule.rate, time.monotonic()
         with torch.random.fork_rng(devices=[]):
             goal, marked, private, used = self.training(made, role)
-            watch = MarkObserver(marked)
-            goal.begin(0.0)
-            for rows in private.batches(releases):
-                private.backward(marked.losses(*rows))
-                if private.steps_done == watch.steps:
-                    continue
-                before = time.monotonic()
-                watch.observe()
-                watching += time.monotonic() - before
-                in_units_of_threshold(private)
-                used.step()
-                if time.monotonic() > until:
-                    break
-                goal.begin(private.steps_done * rate)
-            private.detach()
+            watch, watching = steps_watched(
+                *(private, used, marked, marked.losses, releases, until),
+                begin=lambda done: goal.begin(done * rate),
+            )
         spent = time.monotonic() - started
         return Watched(*watch.watched(), watch.sampled(), spent, watching)
 

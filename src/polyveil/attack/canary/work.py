@@ -10,6 +10,7 @@ Its batches and noise follow from the audit's seed, never from the run's own sec
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
@@ -23,7 +24,7 @@ from polyveil.attack.canary.claim import ClaimCheck, TrainingFacts
 from polyveil.attack.canary.controlled import Auditable, Opened, Role, Watched, own_secret
 from polyveil.attack.canary.design import Canaries
 from polyveil.attack.canary.evidence import OneRunEvidence
-from polyveil.attack.canary.mark_observer import MarkObserver
+from polyveil.attack.canary.mark_observer import MarkObserver, Pulling
 from polyveil.attack.canary.marks import Marked
 from polyveil.attack.canary.methods import MethodProcedure
 from polyveil.attack.examples import Examples
@@ -99,25 +100,17 @@ class OpenedNetwork:
 
     def watch(self, made: Canaries, role: Role, releases: int, until: float) -> Watched:
         """See `Opened`."""
-        plan, started, watching = self.work.plan.training, time.monotonic(), 0.0
+        plan, started = self.work.plan.training, time.monotonic()
         with torch.random.fork_rng(devices=[]):
             private, marked, rows, used = self._training(made, role)
-            watch = MarkObserver(marked)
-            for values, labels, which in private.batches(releases):
+
+            def losses(values: Tensor, labels: Tensor, which: Tensor) -> Tensor:
                 inputs = views(rows.as_input(values), plan.augment, flip=plan.flip)
                 places, answers = (one.repeat_interleave(plan.augment) for one in (which, labels))
                 logits = marked(inputs, which=places)
-                private.backward(functional.cross_entropy(logits, answers, reduction="none"))
-                if private.steps_done == watch.steps:
-                    continue
-                before = time.monotonic()
-                watch.observe()
-                watching += time.monotonic() - before
-                in_units_of_threshold(private)
-                used.step()
-                if time.monotonic() > until:
-                    break
-            private.detach()
+                return functional.cross_entropy(logits, answers, reduction="none")
+
+            watch, watching = steps_watched(private, used, marked, losses, releases, until)
         sampled = watch.sampled() // plan.augment
         return Watched(*watch.watched(), sampled, time.monotonic() - started, watching)
 
@@ -174,6 +167,43 @@ def engine(
         views=views,
         secret=secret,
     )
+
+
+def steps_watched(
+    private: PrivateTraining,
+    used: torch.optim.Optimizer,
+    marked: Pulling,
+    losses: Callable[..., Tensor],
+    releases: int,
+    until: float,
+    begin: Callable[[int], None] = lambda done: None,
+) -> tuple[MarkObserver, float]:
+    """Carries out a training as `polyveil.learn.run` does, every release seen by the attacker.
+
+    Args:
+      losses: of the rows of a batch.
+      until: on the monotonic clock; one step is done even if it is over.
+      begin: called before each step with how many are done.
+
+    Returns:
+      What was seen, and the seconds that seeing took.
+    """
+    watch, watching = MarkObserver(marked), 0.0
+    begin(0)
+    for rows in private.batches(releases):
+        private.backward(losses(*rows))
+        if private.steps_done == watch.steps:
+            continue
+        before = time.monotonic()
+        watch.observe()
+        watching += time.monotonic() - before
+        in_units_of_threshold(private)
+        used.step()
+        if time.monotonic() > until:
+            break
+        begin(private.steps_done)
+    private.detach()
+    return watch, watching
 
 
 def audit_work(

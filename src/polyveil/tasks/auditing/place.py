@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from polyveil._disk import write_whole
+from polyveil._disk import check_outside, write_whole
 from polyveil.errors import UsageError
 from polyveil.report.audit import AuditReport, from_json
 from polyveil.report.audit_html import render_audit
@@ -21,12 +21,7 @@ def check_place(out: Path, targets: tuple[Path, ...]) -> None:
     Raises:
       UsageError: inside what is attacked, a file, or a folder of somebody else.
     """
-    real = out.resolve()
-    if any(real == one.resolve() or real.is_relative_to(one.resolve()) for one in targets):
-        raise UsageError(
-            "out: it is what is attacked or read, or lies inside it. Nothing was written. "
-            "Choose a folder elsewhere."
-        )
+    check_outside(out, targets)
     if out.exists() and not out.is_dir():
         raise UsageError("out: a file of that name exists; expected a new or empty folder.")
     ours = (out / PRIVATE).is_dir() or (out / JSON).is_file()
