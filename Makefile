@@ -13,7 +13,8 @@ demo: $(VENV)/.core  ## desensitize a small real album and print where the repor
 test: $(VENV)/.test  ## run the tests; those that need data packs say so when they skip
 	$(BIN)/python -m pytest -n 2 tests
 
-check: style types contract docs test  ## style, types, import contract, generated docs, tests
+# Tests come first: what only the checks install must not hide what the tests lack.
+check: test style types contract docs  ## tests, style, types, import contract, generated docs
 
 style: $(VENV)/.check
 	$(BIN)/ruff check src tests training benchmarks docs examples
