@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from polyveil.records.finding import Kind
 from polyveil.report import Counts
-from polyveil.report.sentences import KIND_WORDS, number, plural, seconds, was_refused
+from polyveil.report.facts import Job
+from polyveil.report.sentences import KIND_WORDS, duration, number, plural, seconds, was_refused
 
 
 @pytest.mark.parametrize(
@@ -39,3 +42,13 @@ def test_every_kind_of_mention_has_words() -> None:
 def test_records_that_the_job_never_came_to_are_named() -> None:
     assert was_refused(Counts(5, 3, 1)).endswith("1 record not processed.")
     assert was_refused(Counts(1, 1)) == "No record was refused."
+
+
+@pytest.mark.parametrize(
+    ("finished", "said"),
+    [("00:00", "under 1 s"), ("00:01", "1 s"), ("01:05", "1 min 5 s"), ("later", "unknown")],
+)
+def test_a_duration_says_no_more_than_its_ends(job: Job, finished: str, said: str) -> None:
+    began = "2026-11-21T09:00:00+00:00"
+    done = began.replace("00:00+", f"{finished}+")
+    assert duration(replace(job, started=began, finished=done)) == said

@@ -72,12 +72,15 @@ def spread(measure: Measure) -> str:
 
 
 def duration(job: Job) -> str:
-    """Wall-clock time from start to finish, in words."""
+    """Wall-clock time from start to finish, in words; both are told to the second only."""
     try:
         gone = datetime.fromisoformat(job.finished) - datetime.fromisoformat(job.started)
     except ValueError:
         return "unknown"
-    return seconds(gone.total_seconds())
+    whole = round(gone.total_seconds())
+    if whole < 60:
+        return f"{whole} s" if whole else "under 1 s"
+    return seconds(whole)
 
 
 def seconds(value: float) -> str:
